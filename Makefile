@@ -1,0 +1,68 @@
+VENV := .venv
+BIN := $(VENV)/bin
+
+# The newest one that can be used is taken; another by `make PYTHON=/path/to/python`.
+PYTHONS := $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3)
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
+
+# When one of these changes, the program is installed again.
+INSTALLED_FROM := setup.cfg pyproject.toml exporter/__init__.py $(VENV)/pyvenv.cfg
+TO_RUN := $(VENV)/installed-to-run
+TO_TEST := $(VENV)/installed-to-test
+
+# An upgrade of the system can take the environment's Python away.
+PYTHON_IS_GONE := $(shell test -x $(BIN)/python || echo yes)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run test lint format bench clean packages environment-again
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo 'make run INSTANCE=https://mastodon.example watches that server; several, with spaces between, in quotes.'
+
+run: $(TO_RUN) ## start the demo, or watch INSTANCE
+ifeq ($(strip $(INSTANCE)),)
+	@$(BIN)/mastodon-exporter demo
+else
+	@$(BIN)/mastodon-exporter check $(INSTANCE:%='%') || true
+	@$(BIN)/mastodon-exporter serve $(INSTANCE:%=--instance '%')
+endif
+
+test: packages lint ## run every check and every test
+	$(BIN)/python -m pytest
+
+lint: $(TO_TEST) ## check style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/shellcheck .ci/run scripts/*.sh tests/*.sh
+
+format: $(TO_TEST) ## put the code into its one form
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+bench: $(TO_TEST) ## measure beside Debian's blackbox exporter
+	@tests/system_packages.sh bench
+	$(BIN)/python -m benchmarks.probe
+
+clean: ## take away all that make has made
+	rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find exporter tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+packages:
+	@PYTHON='$(PYTHON)' tests/system_packages.sh
+
+$(VENV)/pyvenv.cfg: $(if $(PYTHON_IS_GONE),environment-again)
+	@scripts/create_environment.sh $(VENV) $(PYTHONS)
+
+$(TO_RUN): $(INSTALLED_FROM)
+	@echo 'Installing mastodon-exporter into $(VENV); this takes up to a minute.'
+	@$(PIP_INSTALL) --editable .
+	@touch $@
+
+$(TO_TEST): $(INSTALLED_FROM)
+	@echo 'Installing mastodon-exporter and what tests it into $(VENV); this takes up to two minutes.'
+	@$(PIP_INSTALL) --editable '.[dev]'
+	@touch $@ $(TO_RUN)

@@ -1,0 +1,5 @@
+"""`python -m exporter` is `mastodon-exporter`."""
+
+from exporter.cli.watch import main
+
+main()

@@ -1,0 +1,1 @@
+"""The two commands. Click only: what a command does lies in the other packages."""

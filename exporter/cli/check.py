@@ -1,0 +1,80 @@
+"""`mastodon-exporter check`: one look now."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import click
+
+from exporter.cli.arguments import Command, everywhere, read_named_config
+from exporter.cli.ending import FAILED
+from exporter.cli.table import json_document, print_tables
+from exporter.config import CHECK_NAMES, Config, Instance, config_from_flags, origin
+from exporter.mastodon.discovery import is_http_url
+from exporter.probes.debug import debug_text
+from exporter.probes.memory import Memory
+from exporter.probes.prober import Prober
+from exporter.probes.result import InstanceReport
+from exporter.state import state_folder
+
+AT_ONCE = 32
+
+
+@click.command("check", cls=Command)
+@click.argument("targets", metavar="[NAME|URL]...", nargs=-1)
+@click.option("--check", "checks", type=click.Choice(CHECK_NAMES), multiple=True, help="Only this check; repeatable.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--debug", is_flag=True, help="Show what was asked and what came back, step by step.")
+@everywhere
+def check(targets: tuple[str, ...], checks: tuple[str, ...], form: str, debug: bool) -> int:
+    """Look once, now, at the configured instances or at those named.
+
+    Ends with 0 if all is good, 1 if something is down, 2 if used wrongly.
+
+    \b
+    Example: mastodon-exporter check https://mastodon.example
+    """
+    config = read_named_config()
+    reports = probe_all(config, _chosen(config, targets), checks or None)
+    if form == "json":
+        click.echo(json_document(reports))
+        _tell_what_is_absent(reports)
+    elif debug:
+        click.echo("\n".join(debug_text(report) for report in reports))
+    else:
+        print_tables(reports)
+    return 0 if all(report.success for report in reports) else FAILED
+
+
+def probe_all(
+    config: Config | None, instances: Sequence[Instance], checks: Sequence[str] | None
+) -> list[InstanceReport]:
+    """Return a report for each instance, in their order; without a configuration nothing is remembered."""
+    memory = Memory(state_folder(config, os.environ) if config else None)
+    with Prober(memory) as prober, ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(lambda instance: prober.probe(instance, checks, instance.timeout_seconds), instances))
+
+
+def _chosen(config: Config | None, targets: Sequence[str]) -> list[Instance]:
+    if targets:
+        return [_find(config, target) for target in targets]
+    if config is None or not config.instances:
+        raise click.UsageError("name a server, such as https://mastodon.example, or a configuration with -c")
+    return list(config.instances)
+
+
+def _find(config: Config | None, target: str) -> Instance:
+    instances = config.instances if config else ()
+    url = origin(target) if is_http_url(target) else None
+    found = next((one for one in instances if target == one.name or url == one.url), None)
+    if found is None and url is None:
+        known = ", ".join(one.name for one in instances)
+        listed = f"; the configuration has: {known}" if known else ""
+        raise click.UsageError(f"{target!r} is neither an instance nor a URL such as https://mastodon.example{listed}")
+    return found or config_from_flags(None, instances=[target], listen=None).instances[0]
+
+
+def _tell_what_is_absent(reports: Sequence[InstanceReport]) -> None:
+    for report in reports:
+        for absent in report.absent:
+            click.echo(f"{report.instance}: {absent.check} is not checked: {absent.why}", err=True)

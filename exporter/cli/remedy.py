@@ -1,0 +1,24 @@
+"""`mastodon-remedy`: the command that repairs."""
+
+from typing import NoReturn
+
+import click
+
+from exporter.cli import ending
+from exporter.cli.arguments import CONTEXT_SETTINGS, everywhere, version_option
+
+
+@click.group(context_settings=CONTEXT_SETTINGS)
+@version_option
+@everywhere
+def remedy() -> None:
+    """Repair what `mastodon-exporter` finds. This version can only watch: it has no repairs yet.
+
+    \b
+    Example: mastodon-remedy --version
+    """
+
+
+def main() -> NoReturn:
+    """Run the command and end the program."""
+    ending.run(remedy, "mastodon-remedy")

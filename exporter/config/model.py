@@ -1,0 +1,123 @@
+"""What a configuration is, once it has been read: frozen values, every default in one place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+CHECK_NAMES = ("web", "api", "streaming", "profile", "storage", "activitypub", "health")
+"""The seven checks, in the order in which they are shown."""
+
+DEFAULT_LISTEN_HOST = "127.0.0.1"
+DEFAULT_LISTEN_PORT = 10747
+DEFAULT_TIMEOUT_SECONDS = 8.0
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Pattern(Protocol):
+    """A compiled RE2 expression: searching takes time linear in the text, whatever the pattern."""
+
+    def search(self, text: str) -> object | None: ...
+
+
+class AddressFamilies(StrEnum):
+    """Which addresses of a host are connected to."""
+
+    AUTO = "auto"
+    IPV4 = "4"
+    IPV6 = "6"
+    BOTH = "both"
+
+
+@dataclass(frozen=True)
+class Keyword:
+    """A text, or an RE2 expression, to look for in what a server answers."""
+
+    text: str
+    pattern: Pattern | None = None
+
+    def found_in(self, body: str) -> bool:
+        """Tell whether the body holds the text (case-sensitive) or matches the expression."""
+        if self.pattern is not None:
+            return self.pattern.search(body) is not None
+        return self.text in body
+
+    def __str__(self) -> str:
+        return f"/{self.text}/" if self.pattern is not None else f'"{self.text}"'
+
+
+@dataclass(frozen=True)
+class CheckSettings:
+    """What the configuration says of one check; None means the check's own rule."""
+
+    enabled: bool = True
+    path: str | None = None
+    keyword: Keyword | None = None
+    absent: Keyword | None = None
+    websocket: bool = False
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One server to watch. `url` is scheme://host[:port] with no path; `domain` may carry a port."""
+
+    name: str
+    url: str
+    domain: str
+    account: str | None = None
+    streaming: str | None = None
+    storage: str | None = None
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    families: AddressFamilies = AddressFamilies.AUTO
+    resolve: Mapping[str, str] = field(default_factory=dict)
+    ca_file: Path | None = None
+    checks: Mapping[str, CheckSettings] = field(default_factory=dict)
+    listed: bool = True
+
+    @property
+    def scheme(self) -> str:
+        return urlsplit(self.url).scheme
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    def settings(self, check: str) -> CheckSettings:
+        """Return what is configured for a check, or the defaults."""
+        return self.checks.get(check, CheckSettings())
+
+
+@dataclass(frozen=True)
+class WebSettings:
+    """Where the exporter itself listens, and the exporters' usual TLS and password file."""
+
+    host: str = DEFAULT_LISTEN_HOST
+    port: int = DEFAULT_LISTEN_PORT
+    web_config: Path | None = None
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole configuration that has passed every rule."""
+
+    instances: tuple[Instance, ...]
+    web: WebSettings = WebSettings()
+    state_dir: Path | None = None
+    allow_unlisted_targets: bool = False
+    control: tuple[str, ...] = ()
+
+    def instance(self, name: str) -> Instance | None:
+        """Return the instance of that name, or None."""
+        return next((one for one in self.instances if one.name == name), None)
+
+
+def origin(url: str) -> str:
+    """Return scheme://host[:port] of a URL: host in lower case, no default port, no path."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    port = parts.port
+    shown_port = "" if port is None or port == DEFAULT_PORTS.get(parts.scheme) else f":{port}"
+    return f"{parts.scheme}://{host}{shown_port}"

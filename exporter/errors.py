@@ -1,0 +1,95 @@
+"""Every exception this program raises on purpose.
+
+MastodonExporterError
+├── ConfigError              the configuration cannot be used; carries every problem found
+├── InvalidValue             one value breaks its rule; caught where the configuration is read
+├── StateError               the state folder cannot be used
+├── ListenError              the address to listen on cannot be used
+├── RequestRefused           an HTTP request that gets no answer but an error; carries the status
+├── TargetError              a probe was asked for something it will not do
+│   ├── UnknownTarget        no such instance, or not a URL
+│   ├── UnlistedTarget       a URL that the configuration does not list
+│   └── UnknownCheck         no such check
+├── UnknownFault             the sample server has no such fault to switch
+└── CheckFailed              a check ends with a failure; caught by the probe runner only
+
+What is expected to fail (a server that is down) is a result, not an exception.
+The tree is caught in three places: the probe runner, the collector wrapper and
+the command line.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+
+class MastodonExporterError(Exception):
+    """Something the user can mend; the message says how."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong in a configuration file: where it stands, and what to do."""
+
+    message: str
+    key_path: str = ""
+    file: str = ""
+    line: int = 0
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return ": ".join(part for part in (place, self.key_path, self.message) if part)
+
+
+class ConfigError(MastodonExporterError):
+    """The configuration cannot be used; `problems` holds everything that is wrong with it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class InvalidValue(MastodonExporterError):
+    """One value breaks its rule. `hint` may quote the value, so it is left out where that may be a secret."""
+
+    def __init__(self, rule: str, hint: str = "") -> None:
+        self.rule = rule
+        self.hint = hint
+        super().__init__(f"{rule}; {hint}" if hint else rule)
+
+
+class StateError(MastodonExporterError):
+    """The state folder cannot be used."""
+
+
+class ListenError(MastodonExporterError):
+    """The address to listen on cannot be used."""
+
+
+class RequestRefused(MastodonExporterError):
+    """An HTTP request that gets no answer but an error; the message is the body of that answer."""
+
+    def __init__(self, status: HTTPStatus, message: str, headers: Sequence[tuple[str, str]] = ()) -> None:
+        self.status = status
+        self.headers = tuple(headers)
+        super().__init__(message)
+
+
+class TargetError(MastodonExporterError):
+    """A probe was asked for something it will not do."""
+
+
+class UnknownTarget(TargetError):
+    """The target is neither the name of an instance nor the URL of a server."""
+
+
+class UnlistedTarget(TargetError):
+    """The target is a URL that the configuration does not list."""
+
+
+class UnknownCheck(TargetError):
+    """There is no check of that name."""
+
+
+class UnknownFault(MastodonExporterError):
+    """The sample server has no fault of that name."""

@@ -1,0 +1,1 @@
+"""Does it work for a user? One module per check, one ProbeResult for all."""

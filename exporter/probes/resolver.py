@@ -1,0 +1,111 @@
+"""Names to addresses, under a deadline that the system's resolver does not know of."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Any
+
+from exporter.config.model import AddressFamilies
+from exporter.probes.result import Failure, Reason
+
+MAX_LOOKUPS = 8
+"""System look-ups that may run at once: each may outlive its probe, since none can be cancelled."""
+
+Lookup = Callable[..., list[Any]]
+Addresses = tuple[str, ...]
+
+_FAMILY = {AddressFamilies.IPV4: socket.AF_INET, AddressFamilies.IPV6: socket.AF_INET6}
+
+
+class Resolver:
+    """Looks names up in at most eight threads; callers that ask for one name at one time share one look-up.
+
+    Belongs to one event loop. The threads are daemons: a name server that never answers delays neither
+    a probe nor the end of the program.
+    """
+
+    def __init__(self, lookup: Lookup = socket.getaddrinfo) -> None:
+        self._lookup = lookup
+        self._free = asyncio.Semaphore(MAX_LOOKUPS)
+        self._under_way: dict[tuple[str, AddressFamilies], asyncio.Task[Addresses | Failure]] = {}
+
+    async def resolve(self, host: str, families: AddressFamilies) -> Addresses | Failure:
+        """Return the addresses of a host, best first; may be cancelled at any time."""
+        if is_address(host):
+            return literal(host, families)
+        key = (host, families)
+        task = self._under_way.get(key)
+        if task is None:
+            task = asyncio.create_task(self._resolve_in_thread(host, families))
+            self._under_way[key] = task
+            task.add_done_callback(lambda _: self._under_way.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def _resolve_in_thread(self, host: str, families: AddressFamilies) -> Addresses | Failure:
+        loop = asyncio.get_running_loop()
+        async with self._free:
+            answer: asyncio.Future[Addresses | Failure] = loop.create_future()
+            run = _LookupThread(self._lookup, host, families, answer)
+            threading.Thread(target=run, name="resolver", daemon=True).start()
+            return await answer
+
+
+class _LookupThread:
+    def __init__(
+        self, lookup: Lookup, host: str, families: AddressFamilies, answer: asyncio.Future[Addresses | Failure]
+    ) -> None:
+        self._lookup = lookup
+        self._host = host
+        self._families = families
+        self._answer = answer
+
+    def __call__(self) -> None:
+        found = look_up(self._lookup, self._host, self._families)
+        try:
+            self._answer.get_loop().call_soon_threadsafe(self._deliver, found)
+        except RuntimeError:
+            return  # the loop has been closed: nobody waits for this answer any more
+
+    def _deliver(self, found: Addresses | Failure) -> None:
+        if not self._answer.done():
+            self._answer.set_result(found)
+
+
+def look_up(lookup: Lookup, host: str, families: AddressFamilies) -> Addresses | Failure:
+    """Ask the system's resolver; blocks for as long as that takes."""
+    try:
+        found = lookup(host, None, _FAMILY.get(families, socket.AF_UNSPEC), socket.SOCK_STREAM)
+    except UnicodeError:
+        return Failure(Reason.DNS, f"{host[:100]} is not a host name")
+    except OSError as error:
+        return Failure(Reason.DNS, f"{host} cannot be resolved: {_in_words(error)}")
+    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _in_words(error: OSError) -> str:
+    if not isinstance(error, socket.gaierror):
+        return error.strerror or "the resolver failed"
+    if error.errno == socket.EAI_AGAIN:
+        return "no name server gave an answer"
+    if error.errno in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)):
+        return "the name has no address of this kind, or does not exist"
+    return error.strerror or "the resolver failed"
+
+
+def literal(address: str, families: AddressFamilies) -> Addresses | Failure:
+    """Return an address as the only one of its host, or the failure of a family it does not belong to."""
+    wanted = AddressFamilies.IPV6 if ":" in address else AddressFamilies.IPV4
+    if families in (AddressFamilies.IPV4, AddressFamilies.IPV6) and families is not wanted:
+        return Failure(Reason.DNS, f"{address} is not an IPv{families.value} address")
+    return (address,)
+
+
+def is_address(host: str) -> bool:
+    """Tell whether a host is an IP address rather than a name."""
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True

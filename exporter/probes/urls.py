@@ -1,0 +1,77 @@
+"""URLs on the way: made unique so that no cache answers, followed through redirects, shown without secrets."""
+
+import re
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+
+import idna
+
+from exporter.probes.result import Failure, Reason
+
+NONCE = "mastodon_exporter"
+"""The query parameter that makes every request unique: caches use the query as part of their key."""
+
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
+_SIGNED = re.compile(r"(?:^|&)(?:x-amz-signature|x-goog-signature|signature|sig)=", re.IGNORECASE)
+_SECRET = re.compile(r"signature|token|key|credential|secret|password|sig$", re.IGNORECASE)
+
+
+def make_unique(url: str, nonce: str) -> str:
+    """Return the URL with a query parameter no cache has seen; signed URLs stay as they are, or they would break."""
+    parts = urlsplit(url)
+    if _SIGNED.search(parts.query) or f"{NONCE}=" in parts.query:
+        return url
+    query = f"{parts.query}&{NONCE}={nonce}" if parts.query else f"{NONCE}={nonce}"
+    return urlunsplit(parts._replace(query=query))
+
+
+def without_nonce(url: str) -> str:
+    """Return the URL as it was before `make_unique`."""
+    parts = urlsplit(url)
+    kept = "&".join(part for part in parts.query.split("&") if not part.startswith(f"{NONCE}="))
+    return urlunsplit(parts._replace(query=kept))
+
+
+def follow(url: str, location: str) -> str | Failure:
+    """Return where a Location header leads from a URL, or why it cannot be followed."""
+    if not location:
+        return Failure(Reason.REDIRECT, "redirects without saying where to")
+    try:
+        target = canonical(urljoin(url, location))
+    except ValueError:
+        target = None
+    if target is None:
+        return Failure(Reason.REDIRECT, f"redirects to something that is no http or https address: {location[:100]!r}")
+    return target
+
+
+def canonical(url: str) -> str | None:
+    """Return an http or https URL with its host in ASCII and no credentials or fragment; None for anything else."""
+    parts = urlsplit(url)
+    host = _ascii_host(parts.hostname or "")
+    if parts.scheme not in ("http", "https") or host is None or parts.port == 0:
+        return None
+    port = f":{parts.port}" if parts.port is not None else ""
+    path = "".join(character for character in parts.path if character.isprintable())
+    return urlunsplit((parts.scheme, host + port, path.replace(" ", "%20") or "/", parts.query.replace(" ", "%20"), ""))
+
+
+def _ascii_host(host: str) -> str | None:
+    host = host.rstrip(".")
+    if not host.isascii():
+        try:
+            host = idna.encode(host, uts46=True).decode("ascii")
+        except idna.IDNAError:
+            return None
+    if not _HOST.fullmatch(host):
+        return None
+    return f"[{host}]" if ":" in host else host
+
+
+def shown(url: str) -> str:
+    """Return the URL as people may see it: the values of query parameters that grant access are masked."""
+    parts = urlsplit(url)
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    if not any(_SECRET.search(name) for name, _ in pairs):
+        return url
+    masked = [(name, "***" if _SECRET.search(name) else value) for name, value in pairs]
+    return urlunsplit(parts._replace(query=urlencode(masked, safe="*")))

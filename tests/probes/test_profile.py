@@ -1,0 +1,55 @@
+from collections.abc import Callable
+
+import pytest
+
+from exporter.probes.result import InstanceReport, ProbeResult, Reason
+from tests.probes import mastodon_site
+from tests.probes.site import Reply, Site, document, page, redirect
+
+ResultOf = Callable[..., ProbeResult]
+
+
+def test_the_contact_account_is_asked_for(site: Site, result_of: ResultOf) -> None:
+    result = result_of("profile")
+    assert (result.success, result.detail) == (True, f"@admin@{site.domain}")
+
+
+def test_a_configured_account_is_asked_for_without_the_api(site: Site, result_of: ResultOf) -> None:
+    site.routes["/@qdon_support"] = page(f"<title>Support (@QDON_support@{site.domain.upper()})</title>")
+    assert result_of("profile", account="qdon_support").success
+    assert [asked.path for asked in site.asked] == ["/@qdon_support"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (page("suspended", 403), Reason.HTTP_STATUS),
+        (page("deleted", 410), Reason.HTTP_STATUS),
+        (page("unknown", 404), Reason.HTTP_STATUS),
+        (page("You asked for /@admin"), Reason.KEYWORD),
+        (page("admin@other.example"), Reason.KEYWORD),
+    ],
+)
+def test_a_page_that_is_not_the_accounts_fails(site: Site, result_of: ResultOf, reply: Reply, reason: Reason) -> None:
+    site.routes["/@admin"] = reply
+    assert result_of("profile").reason is reason
+
+
+def test_a_page_that_leads_to_sign_in_is_restricted_and_not_down(site: Site, result_of: ResultOf) -> None:
+    site.routes |= {"/@admin": redirect("/auth/sign_in"), "/auth/sign_in": page("Log in")}
+    result = result_of("profile")
+    assert (result.success, result.restricted) == (True, True)
+
+
+def test_there_is_no_profile_where_only_the_instance_actor_is_known(
+    site: Site, look: Callable[..., InstanceReport]
+) -> None:
+    site.routes["/api/v2/instance"] = document(mastodon_site.instance_v2(site) | {"contact": {"account": None}})
+    report = look("profile")
+    assert report.results == ()
+    assert [(entry.check, "account:" in entry.why) for entry in report.absent] == [("profile", True)]
+
+
+def test_an_account_that_was_never_learnt_fails_by_discovery(site: Site, result_of: ResultOf) -> None:
+    site.routes["/api/v2/instance"] = page("down", 500)
+    assert result_of("profile").reason is Reason.DISCOVERY
