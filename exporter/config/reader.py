@@ -73,7 +73,7 @@ def _text(path: Path, problems: Problems) -> str:
     if len(content) > MAX_FILE_BYTES:
         raise problems.fatal(Place(), f"larger than {MAX_FILE_BYTES} bytes; no configuration needs that")
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise problems.fatal(Place(line), "not UTF-8; save the file in that encoding") from error

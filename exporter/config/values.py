@@ -26,7 +26,6 @@ _DURATION_PART = re.compile(rf"({_NUMBER.pattern})(ms|s|m|h)")
 _DURATION = re.compile(rf"({_DURATION_PART.pattern})+")
 _ACCOUNT = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 _NOT_IN_NAMES = ("Cc", "Zl", "Zp")
-_LONGEST_GUESSED_WORD = 40
 _LONGEST_EXPRESSION = 1000
 
 
@@ -61,8 +60,6 @@ def _utf8(name: str, environ: Mapping[str, str]) -> str:
 
 def nearest(word: str, known: Collection[str]) -> str | None:
     """Return the known word that `word` was most likely meant to be, or None."""
-    if len(word) > _LONGEST_GUESSED_WORD:
-        return None
     return next(iter(difflib.get_close_matches(word.lower(), known, n=1)), None)
 
 

@@ -55,11 +55,6 @@ def replace_body(text: str) -> Alteration:
     return lambda site, request, answer: replace(answer, body=text.encode())
 
 
-def replace_text(old: str, new: str) -> Alteration:
-    """Answer the same with one text in place of another."""
-    return lambda site, request, answer: replace(answer, body=answer.body.replace(old.encode(), new.encode()))
-
-
 def set_field(name: str, value: object) -> Alteration:
     """Answer the same JSON object with one key changed."""
     return lambda site, request, answer: _edit(answer, lambda document: {**document, name: value})

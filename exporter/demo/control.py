@@ -76,8 +76,10 @@ class Panel:
         return self._changed(request)
 
     def _changed(self, request: Request) -> Answer:
-        """Return to the page in a browser, the list elsewhere."""
-        return redirect("/", HTTPStatus.SEE_OTHER) if "text/html" in request.accepted_types else self._list()
+        """Return to the page in a browser; elsewhere tell what is on."""
+        if "text/html" in request.accepted_types:
+            return redirect("/", HTTPStatus.SEE_OTHER)
+        return json_document({"on": sorted(self.switches.switched_on)})
 
 
 def is_loopback(host: str) -> bool:

@@ -20,9 +20,6 @@ class Part(StrEnum):
     STORAGE = "storage"
 
 
-ALL_PARTS = frozenset(Part)
-
-
 @dataclass(frozen=True)
 class Altered:
     """Some requests are answered in another way."""

@@ -12,7 +12,6 @@ from itertools import chain, cycle
 from exporter.demo.answers import Answer, Headers, encode_head
 
 DRIP_SECONDS = 1.0
-
 FLOOD_SIZE_BYTES = 10 * 1024 * 1024
 BOMB_SIZE_BYTES = 1024 * 1024 * 1024
 GARBAGE = b"\x00\xff\x13\x37 this is not HTTP\r\n" * 20

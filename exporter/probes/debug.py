@@ -46,7 +46,7 @@ def _check(result: ProbeResult) -> str:
 def _state(result: ProbeResult) -> str:
     if not result.success:
         return f"FAILED ({result.reason})" if result.reason else "FAILED"
-    return "ok (closed to strangers)" if result.restricted else "ok"
+    return "ok (restricted)" if result.restricted else "ok"
 
 
 def _facts(result: ProbeResult) -> Iterator[str]:

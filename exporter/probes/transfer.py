@@ -214,7 +214,7 @@ class _Receiver:
         return b"".join(self._pieces)
 
     def headers(self) -> Headers:
-        pairs = (line.decode("latin-1").partition(":") for line in self._lines[1:])
+        pairs = (line.decode("utf-8", "replace").partition(":") for line in self._lines[1:])
         return tuple((name.strip().lower(), value.strip()) for name, separator, value in pairs if separator)
 
 

@@ -1,7 +1,7 @@
 """URLs on the way: made unique so that no cache answers, followed through redirects, shown without secrets."""
 
 import re
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
 
 import idna
 
@@ -10,6 +10,7 @@ from exporter.probes.result import Failure, Reason
 NONCE = "mastodon_exporter"
 """The query parameter that makes every request unique: caches use the query as part of their key."""
 
+_KEPT = "%/:?@!$&'()*+,;=~[]"  # what means something in a path or query, or is encoded already
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 _SIGNED = re.compile(r"(?:^|&)(?:x-amz-signature|x-goog-signature|signature|sig)=", re.IGNORECASE)
 _SECRET = re.compile(r"signature|token|key|credential|secret|password|sig$", re.IGNORECASE)
@@ -45,14 +46,17 @@ def follow(url: str, location: str) -> str | Failure:
 
 
 def canonical(url: str) -> str | None:
-    """Return an http or https URL with its host in ASCII and no credentials or fragment; None for anything else."""
-    parts = urlsplit(url)
-    host = _ascii_host(parts.hostname or "")
-    if parts.scheme not in ("http", "https") or host is None or parts.port == 0:
+    """Return an http or https URL in ASCII, without credentials and fragment; None for anything else."""
+    try:
+        parts = urlsplit(url)
+        host, port = _ascii_host(parts.hostname or ""), parts.port
+    except ValueError:
         return None
-    port = f":{parts.port}" if parts.port is not None else ""
-    path = "".join(character for character in parts.path if character.isprintable())
-    return urlunsplit((parts.scheme, host + port, path.replace(" ", "%20") or "/", parts.query.replace(" ", "%20"), ""))
+    if parts.scheme not in ("http", "https") or host is None or port == 0:
+        return None
+    shown_port = "" if port is None else f":{port}"
+    path, query = quote(parts.path, safe=_KEPT) or "/", quote(parts.query, safe=_KEPT)
+    return urlunsplit((parts.scheme, host + shown_port, path, query, ""))
 
 
 def _ascii_host(host: str) -> str | None:

@@ -169,6 +169,13 @@ def _hop_of(url: str, answer: Answer, duration_seconds: float) -> Hop:
     answered = answer.failure.detail if answer.failure else f"{answer.status}"
     if answer.failure and answer.status:
         answered = f"{answer.status}, then: {answered}"
-    headers = tuple((name, value) for name, value in answer.headers if name in _SHOWN_HEADERS)
+    headers = tuple((name, _shown_header(name, value)) for name, value in answer.headers if name in _SHOWN_HEADERS)
     excerpt = answer.body[: 4 * EXCERPT_LENGTH].decode("utf-8", "replace")[:EXCERPT_LENGTH]
     return Hop(f"GET {shown(url)}", answered, answer.address, headers, excerpt, duration_seconds)
+
+
+def _shown_header(name: str, value: str) -> str:
+    try:
+        return shown(value) if name == "location" else value
+    except ValueError:
+        return value

@@ -3,7 +3,6 @@
 from functools import partial
 
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.openmetrics.exposition import ALLOWUTF8
 from prometheus_client.registry import Collector
 
 from exporter.server.messages import Request, Response
@@ -16,7 +15,7 @@ def encode(collector: Collector, request: Request) -> Response:
     encoder, content_type = choose_encoder(_understood(request.header("Accept") or ""))
     if isinstance(encoder, partial):
         # All names here are plain: they come out the same, but escaping them letter by letter doubles the time.
-        encoder = partial(encoder, escaping=ALLOWUTF8)
+        encoder = partial(encoder, escaping="allow-utf-8")
     return Response(encoder(collector), content_type)
 
 

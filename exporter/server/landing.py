@@ -125,7 +125,7 @@ def _state(instance: Instance, check: str, report: InstanceReport | None) -> Sta
 def _state_of(result: ProbeResult) -> State:
     if not result.success:
         return State("failed", "✗", result.reason.value if result.reason else "failed", result.detail)
-    return State("ok", "✓", "closed" if result.restricted else "ok", result.detail)
+    return State("ok", "✓", "restricted" if result.restricted else "ok", result.detail)
 
 
 def _past(results: tuple[Result, ...], now: float, *, failed: bool) -> Iterator[PastResult]:

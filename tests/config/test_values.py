@@ -235,6 +235,12 @@ def test_expressions_are_equal_when_their_texts_are_and_never_equal_plain_keywor
     assert keyword_expression("a") != Keyword("a")
 
 
+def test_an_expression_has_a_longest_length() -> None:
+    assert keyword_expression("a" * 1000).text == "a" * 1000
+    with pytest.raises(InvalidValue, match="must not be longer than 1000 characters"):
+        keyword_expression("a" * 1001)
+
+
 def test_an_expression_takes_linear_time_and_any_text() -> None:
     assert not keyword_expression("(a+)+$").found_in("a" * 100_000 + "b")
     assert not keyword_expression("x").found_in("\ud800")

@@ -85,9 +85,10 @@ def test_reset_switches_everything_off(method: str, healthy: SampleServer) -> No
 
 
 def test_what_is_on_is_told_after_each_switch(healthy: SampleServer) -> None:
-    told = ask(healthy, "faults/health_503/on").json()
+    ask(healthy, "faults/web_500/on")
 
-    assert [fault["name"] for fault in told if fault["on"]] == ["health_503"]
+    assert ask(healthy, "faults/health_503/on").json() == {"on": ["health_503", "web_500"]}
+    assert ask(healthy, "faults/reset").json() == {"on": []}
 
 
 def test_a_browser_comes_back_to_the_page(healthy: SampleServer) -> None:

@@ -45,7 +45,7 @@ def ports_of(sample: SampleServer) -> list[int]:
 def secure_connection(sample: SampleServer) -> ssl.SSLSocket:
     context = ssl.create_default_context(cafile=str(sample.ca_file))
     raw = socket.create_connection(("127.0.0.1", port_of(sample.url)), timeout=5)
-    return context.wrap_socket(raw, server_hostname="127.0.0.1")
+    return context.wrap_socket(raw, server_hostname="127.0.0.1", suppress_ragged_eofs=False)
 
 
 def certificate_end(sample: SampleServer) -> datetime:

@@ -99,6 +99,8 @@ class Site:
     host: str = "127.0.0.1"
     asked: list[Asked] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
+    public_url: str = ""
+    """Where visitors find it, if something stands in front."""
 
     def __enter__(self) -> Self:
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
@@ -110,6 +112,10 @@ class Site:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop answering; connections are refused from now on."""
         self.closing.set()
         self._server.shutdown()
         self._server.server_close()
@@ -120,6 +126,8 @@ class Site:
 
     @property
     def url(self) -> str:
+        if self.public_url:
+            return self.public_url
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
 

@@ -124,7 +124,7 @@ def test_whether_the_listing_is_open_is_not_told_of_a_store_that_does_not_answer
     other_site: Site, result_of: ResultOf
 ) -> None:
     url = f"{other_site.url}/check.txt"
-    other_site.__exit__(None, None, None)
+    other_site.stop()
     assert result_of("storage", storage=url).bucket_listing_open is None
 
 

@@ -36,6 +36,8 @@ def test_a_signed_url_stays_as_it_is_because_its_signature_covers_the_query(quer
         ("https://user:secret@b.example/", "https://b.example/"),
         ("?x=1", "https://a.example/start?x=1"),
         ("/with space", "https://a.example/with%20space"),
+        ("/grün?x=ü", "https://a.example/gr%C3%BCn?x=%C3%BC"),
+        ("/%41?a=%zz&b=c%20d", "https://a.example/%41?a=%zz&b=c%20d"),
         ("https://b.example:8443", "https://b.example:8443/"),
         ("http://[2001:db8::1]:80/x", "http://[2001:db8::1]:80/x"),
     ],
@@ -61,8 +63,9 @@ def test_a_location_that_leads_nowhere_is_a_failure(location: str) -> None:
 
 
 @given(st.text())
-def test_no_location_makes_the_reader_raise(location: str) -> None:
-    follow("https://a.example/start", location)
+def test_any_location_is_either_a_failure_or_an_address_in_plain_ascii(location: str) -> None:
+    target = follow("https://a.example/start", location)
+    assert isinstance(target, Failure) or (target.isascii() and target.isprintable() and " " not in target)
 
 
 def test_what_grants_access_is_masked() -> None:
@@ -75,4 +78,5 @@ def test_what_grants_access_is_masked() -> None:
 
 def test_only_http_and_https_are_asked() -> None:
     assert canonical("file:///etc/passwd") is None
+    assert canonical("http://a.example:99999/") is None
     assert canonical("https://a.example") == "https://a.example/"
