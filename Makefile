@@ -15,7 +15,7 @@ PYTHON_IS_GONE := $(shell test -x $(BIN)/python || echo yes)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lint format bench clean packages environment-again
+.PHONY: help run test lint format docs bench clean packages environment-again
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ lint: $(TO_TEST) ## check style and types
 format: $(TO_TEST) ## put the code into its one form
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
+
+docs: $(TO_TEST) ## write docs/metrics.md and docs/commands.md from the code
+	$(BIN)/python -m scripts.metrics_list
+	$(BIN)/python -m scripts.commands_list
 
 bench: $(TO_TEST) ## measure beside Debian's blackbox exporter
 	@tests/system_packages.sh bench

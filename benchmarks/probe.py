@@ -106,9 +106,8 @@ def _run(contest: Contest, own: int, peer: int) -> float:
     rounds = [(_cpu(contest.own, own, contest.checks), _cpu(contest.peer, peer, contest.checks)) for _ in range(ROUNDS)]
     ratio = statistics.median(mine / theirs for mine, theirs in rounds)
     mine, theirs = (statistics.median(values) for values in zip(*rounds, strict=True))
-    print(
-        f"{contest.name:22} {mine * 1e3:7.3f} ms CPU a check, blackbox_exporter {theirs * 1e3:7.3f} ms, ratio {ratio:.2f}"
-    )
+    figures = f"{mine * 1e3:7.3f} ms CPU a check, blackbox_exporter {theirs * 1e3:7.3f} ms, ratio {ratio:.2f}"
+    print(f"{contest.name:20} {figures}")
     return ratio
 
 
@@ -151,10 +150,11 @@ def _scrape_spread(names: list[str]) -> list[float]:
 
 
 def _own_config(sample: Sample, folder: Path) -> Path:
+    checks = {"storage": {"keyword": "PNG"}}
     instances = [
-        {"name": "http", "url": sample.http_url, "checks": {"storage": {"keyword": "PNG"}}},
-        {"name": "https", "url": sample.https_url, "ca_file": str(sample.ca_file), "checks": {"storage": {"keyword": "PNG"}}},
-    ]  # fmt: skip
+        {"name": "http", "url": sample.http_url, "checks": checks},
+        {"name": "https", "url": sample.https_url, "checks": checks, "ca_file": str(sample.ca_file)},
+    ]
     return _write(folder / "own.yml", {**_own_settings(folder), "instances": instances})
 
 

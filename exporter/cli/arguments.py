@@ -10,7 +10,9 @@ import click
 from exporter import __version__, logs
 from exporter.config import Config, config_from_flags, read_config
 
-CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+HELP_OPTIONS = ["-h", "--help"]
+WIDTH = 100
+CONTEXT_SETTINGS = {"help_option_names": HELP_OPTIONS, "max_content_width": WIDTH}
 LEVELS = ("debug", "info", "warning", "error")
 _KEPT = "exporter.cli.arguments."
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])

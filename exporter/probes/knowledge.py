@@ -8,13 +8,15 @@ from exporter.mastodon.documents import is_error, parse_json
 from exporter.mastodon.instance import Announcement, read_announcement
 from exporter.mastodon.versions import Version, parse_version
 from exporter.probes.exchange import NOT_FOUND, UNAUTHORIZED, Exchange
-from exporter.probes.memory import Memory, Remembered, essence
+from exporter.probes.memory import Remembered, essence
 from exporter.probes.result import Failure, Reason
 from exporter.probes.verdict import unless_keywords
 from exporter.probes.visit import Ask, Visit
 
 _TRY_V1 = frozenset({NOT_FOUND, UNAUTHORIZED})
 _JSON = Ask(accept="application/json", trusted=True)
+_SHARE_WITH_MEMORY = 1 / 3
+_SHARE_WITHOUT_MEMORY = 2 / 3
 
 
 @dataclass(frozen=True)
@@ -63,29 +65,34 @@ class Knowledge:
     version: Version | None = None
 
 
+@dataclass(frozen=True)
+class TimeSpan:
+    """When a look begins and ends, in the event loop's time."""
+
+    begins: float
+    ends: float
+
+
 class Learning:
     """Gives what a server announces now, else what it announced before.
 
-    The API is asked once a probe. A slow one is waited for during a third of the time: the checks
-    that need it must have time left to ask what they are there to ask.
+    The API is asked once a probe. A slow one is waited for during a third of the time, or two thirds
+    where nothing is remembered: the checks that need it must have time left for their own questions.
     """
 
-    def __init__(
-        self, instance: Instance, memory: Memory, asking: "asyncio.Task[ApiAnswer]", wait_until: float
-    ) -> None:
-        self._instance = instance
-        self._memory = memory
+    def __init__(self, remembered: Remembered | None, asking: "asyncio.Task[ApiAnswer]", time: TimeSpan) -> None:
+        self._remembered = remembered
         self._asking = asking
-        self._wait_until = wait_until
+        share = _SHARE_WITHOUT_MEMORY if remembered is None else _SHARE_WITH_MEMORY
+        self._wait_until = time.begins + (time.ends - time.begins) * share
 
     async def knowledge(self) -> Knowledge:
-        """Return what is known; at the latest after a third of the time."""
+        """Return what is known, as soon as the API has answered or been waited for long enough."""
         answer = await self._answer()
         if answer is not None and answer.announcement is not None:
             return _known(essence(answer.announcement))
-        remembered = self._memory.recall(self._instance)
-        if remembered is not None:
-            return _known(remembered)
+        if self._remembered is not None:
+            return _known(self._remembered)
         return Knowledge(learnt=answer is not None and answer.closed)
 
     async def _answer(self) -> ApiAnswer | None:

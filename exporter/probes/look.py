@@ -6,13 +6,10 @@ from functools import cached_property
 from typing import Any
 
 from exporter.config.model import AddressFamilies, CheckSettings, Instance
-from exporter.probes.knowledge import ApiAnswer, Knowledge, Learning, ask_instance_api
+from exporter.probes.knowledge import ApiAnswer, Knowledge, Learning, TimeSpan, ask_instance_api
 from exporter.probes.memory import Memory
 from exporter.probes.transfer import Connections
 from exporter.probes.visit import Network, Route, Visit
-
-_API_SHARE = 1 / 3
-"""The part of the time during which the checks that need the instance API wait for it."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +29,10 @@ class Look:
     def __init__(
         self, surroundings: Surroundings, instance: Instance, families: AddressFamilies, deadline: float
     ) -> None:
-        now = asyncio.get_running_loop().time()
         self.instance = instance
         self._network = surroundings.network
         self._memory = surroundings.memory
-        self._deadline = deadline
-        self._wait_for_api_until = now + (deadline - now) * _API_SHARE
+        self._time = TimeSpan(asyncio.get_running_loop().time(), deadline)
         self._route = Route(surroundings.network, instance, families)
         self._opened: list[Connections] = []
         self._asking: asyncio.Task[ApiAnswer] | None = None
@@ -48,7 +43,7 @@ class Look:
 
     def visit_after_api(self) -> Visit:
         """Return a visit over the connections on which the instance API was asked."""
-        return Visit(self._network, self._route, self._api_visit.connections, self._deadline)
+        return Visit(self._network, self._route, self._api_visit.connections, self._time.ends)
 
     @cached_property
     def _api_visit(self) -> Visit:
@@ -56,7 +51,7 @@ class Look:
 
     def _new_visit(self) -> Visit:
         self._opened.append(Connections())
-        return Visit(self._network, self._route, self._opened[-1], self._deadline)
+        return Visit(self._network, self._route, self._opened[-1], self._time.ends)
 
     def settings(self, check: str) -> CheckSettings:
         """Return what is configured for a check."""
@@ -68,8 +63,8 @@ class Look:
 
     async def knowledge(self) -> Knowledge:
         """Return what is known of the server, now or from before."""
-        learning = Learning(self.instance, self._memory, self._ask_api(), self._wait_for_api_until)
-        return await learning.knowledge()
+        remembered = self._memory.recall(self.instance)
+        return await Learning(remembered, self._ask_api(), self._time).knowledge()
 
     async def addresses(self, host: str) -> tuple[str, ...]:
         """Return the addresses of a host, or none where it cannot be resolved."""

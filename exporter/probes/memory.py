@@ -34,7 +34,10 @@ def essence(announcement: Announcement) -> Remembered:
 
 
 class Memory:
-    """Remembers announcements per instance; without a folder, only as long as the program runs."""
+    """Remembers announcements per instance; without a folder, only as long as the program runs.
+
+    Of unlisted targets nothing is kept: whoever names them would choose how much.
+    """
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder / "announced" if folder else None
@@ -42,6 +45,8 @@ class Memory:
 
     def recall(self, instance: Instance) -> Remembered | None:
         """Return what was last learnt of this instance at this URL, or None; a damaged file counts as nothing."""
+        if not instance.listed:
+            return None
         key = (instance.name, instance.url)
         if key not in self._known:
             self._known[key] = self._read(instance)
@@ -50,7 +55,7 @@ class Memory:
     def learn(self, instance: Instance, announcement: Announcement) -> None:
         """Keep what an instance announces; a folder that cannot be written to costs only the memory over a restart."""
         learnt = essence(announcement)
-        if learnt == self.recall(instance) or not instance.listed:
+        if not instance.listed or learnt == self.recall(instance):
             return
         self._known[instance.name, instance.url] = learnt
         if self._folder is not None:
@@ -74,7 +79,7 @@ class Memory:
         )
 
     def _path(self, instance: Instance) -> Path | None:
-        if self._folder is None or not instance.listed:
+        if self._folder is None:
             return None
         # A digest, because a name may hold what a file system does not take.
         return self._folder / f"{hashlib.sha256(instance.name.encode()).hexdigest()[:32]}.json"

@@ -31,7 +31,7 @@ def command(*arguments: str) -> list[str]:
 def run(*arguments: str, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run `mastodon-exporter` to its end."""
     environment = {**os.environ, **(environ or {})}
-    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=60, env=environment)
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=60, env=environment, check=False)
 
 
 @dataclass(frozen=True)

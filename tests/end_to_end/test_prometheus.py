@@ -91,5 +91,5 @@ def test_prometheus_ends_with_every_check_of_every_instance(prometheus: str, wat
 
 def test_promtool_accepts_the_shipped_file() -> None:
     arguments = [need_program("promtool"), "check", "config", str(SHIPPED)]
-    result = subprocess.run(arguments, capture_output=True, text=True)
+    result = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr

@@ -35,6 +35,7 @@ def test_an_unlisted_target_leaves_nothing_behind(tmp_path: Path) -> None:
     for number in range(50):
         memory.learn(Instance(f"n{number}", f"https://n{number}.example", "x", listed=False), ANNOUNCED)
     assert list(tmp_path.iterdir()) == []
+    assert memory._known == {}
 
 
 @pytest.mark.parametrize("name", ["..", "a b", "ü", "x" * 300, "CON"])

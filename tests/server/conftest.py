@@ -1,21 +1,13 @@
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from contextlib import ExitStack
 
 import pytest
 
-from exporter.config import Config, WebSettings
-from exporter.server import ExporterServer, Running
-from tests.probes.sample_reports import QDON
 from tests.server.client import Client
 from tests.server.fake_prober import FakeProber
+from tests.server.serving import config, serving
 
 Serve = Callable[..., Client]
-
-
-def config(**settings: object) -> Config:
-    """A configuration of one instance that listens on any free port."""
-    defaults = Config(instances=(QDON,), web=WebSettings(port=0))
-    return replace(defaults, **settings)  # type: ignore[arg-type]  # the callers name fields of Config
 
 
 @pytest.fixture
@@ -26,25 +18,11 @@ def prober() -> FakeProber:
 @pytest.fixture
 def serve(prober: FakeProber) -> Iterator[Serve]:
     """Return a function that starts a server for a configuration, or for what loads one, and gives its client."""
-    servers: list[ExporterServer] = []
-
-    def start(
-        served: Config | Callable[[], Config], head_seconds: int | None = None, is_ready: Callable[[], bool] = lambda: True
-    ) -> Client:
-        load = served if callable(served) else lambda: served
-        server = ExporterServer(Running(load), prober, is_ready)
-        if head_seconds is not None:
-            server._listener.timeout = head_seconds
-        server.start()
-        servers.append(server)
-        return Client(server)
-
-    yield start
-    for server in servers:
-        server.stop()
+    with ExitStack() as servers:
+        yield lambda load, **settings: servers.enter_context(serving(load, prober, **settings))
 
 
 @pytest.fixture
 def client(serve: Serve) -> Client:
     """A client of a server of one instance, qdon."""
-    return serve(config(control=("https://control.example",)))
+    return serve(config())

@@ -1,15 +1,17 @@
 """Whatever a client sends, it is told what to do; there is no traceback and nothing is called the server's fault."""
 
 import logging
+from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.server.client import Client
+from tests.server.fake_prober import FakeProber
+from tests.server.serving import config, serving
 
 HOST = b"Host: exporter\r\n"
-WITHOUT_CONNECTION = b" HTTP/1.1\r\nHost: exporter\r\nConnection: close\r\n\r\n"
 
 
 def get(target: bytes, *headers: bytes, method: bytes = b"GET") -> bytes:
@@ -117,6 +119,13 @@ HARMLESS_REQUESTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    """One server for all of them: what one client sends must not hurt the next."""
+    with serving(config(), FakeProber()) as running:
+        yield running
+
+
 @pytest.mark.parametrize(("request_bytes", "status"), BAD_REQUESTS.values(), ids=BAD_REQUESTS)
 def test_a_bad_request_is_told_what_is_wrong_in_one_sentence(
     client: Client, caplog: pytest.LogCaptureFixture, request_bytes: bytes, status: int
@@ -154,13 +163,13 @@ def test_a_client_that_gives_up_before_its_answer_leaves_no_error_in_the_log(
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None)
 @given(noise=st.binary(max_size=200), lead=st.sampled_from([b"", b"GET ", b"GET /probe?", b"POST / HTTP/1.1\r\n"]))
 def test_no_bytes_at_all_make_the_server_fail(client: Client, lead: bytes, noise: bytes) -> None:
     assert client.send(lead + noise + b"\r\n\r\n").status < 500
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None)
 @given(target=st.text(st.characters(codec="utf-8"), max_size=60))
 def test_no_target_at_all_makes_the_server_fail(client: Client, target: str) -> None:
     assert client.get("/probe", params={"target": target}).status_code in (400, 403)
