@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from exporter.config.model import AddressFamilies, Instance, origin
-from exporter.probes.transfer import Connections, Request
+from exporter.probes.connections import Connections
+from exporter.probes.request import Request
 from exporter.probes.visit import Network, Route
 
 CONTROL_TIMEOUT_SECONDS = 3.0

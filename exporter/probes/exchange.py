@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from exporter.probes.curl_failure import clean
+from exporter.probes.request import Headers
 from exporter.probes.result import Failure, Reason
-from exporter.probes.transfer import Headers
 
 OK = 200
 UNAUTHORIZED = 401

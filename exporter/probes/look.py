@@ -6,9 +6,9 @@ from functools import cached_property
 from typing import Any
 
 from exporter.config.model import AddressFamilies, CheckSettings, Instance
+from exporter.probes.connections import Connections
 from exporter.probes.knowledge import ApiAnswer, Knowledge, Learning, TimeSpan, ask_instance_api
 from exporter.probes.memory import Memory
-from exporter.probes.transfer import Connections
 from exporter.probes.visit import Network, Route, Visit
 
 

@@ -7,11 +7,13 @@ from urllib.parse import urlsplit
 
 from exporter.addresses import AddressRule, rule_for_own_addresses
 from exporter.config.model import AddressFamilies, Instance
+from exporter.probes.connections import Connections
 from exporter.probes.curl_failure import clean
 from exporter.probes.exchange import CACHE_HEADERS, REDIRECTS, CacheUse, Exchange, cache_use
+from exporter.probes.request import Answer, Request
 from exporter.probes.resolver import Addresses, Resolver, literal
 from exporter.probes.result import Failure, Hop, Phases, Reason
-from exporter.probes.transfer import Answer, Connections, Request, Transfers
+from exporter.probes.transfer import Transfers
 from exporter.probes.urls import canonical, follow, make_unique, shown, without_nonce
 
 MAX_REDIRECTS = 5

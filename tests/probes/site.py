@@ -55,6 +55,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         site = self.server.site
+        site.visitors.add(self.client_address)
         parts = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
         site.asked.append(Asked(parts.path, parse_qs(parts.query), headers))
@@ -64,7 +65,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.send_response(reply.status)
-        for name, value in (("Content-Type", reply.content_type), ("Connection", "close"), *reply.headers):
+        kept = () if site.keep_alive else (("Connection", "close"),)
+        for name, value in (("Content-Type", reply.content_type), *kept, *reply.headers):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
@@ -99,6 +101,10 @@ class Site:
     host: str = "127.0.0.1"
     asked: list[Asked] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
+    keep_alive: bool = False
+    visitors: set[tuple[str, int]] = field(default_factory=set)
+    """The addresses that connections came from, one for each connection."""
+
     public_url: str = ""
     """Where visitors find it, if something stands in front."""
 

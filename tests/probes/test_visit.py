@@ -13,7 +13,7 @@ from exporter.probes.result import InstanceReport, ProbeResult, Reason
 from exporter.probes.urls import NONCE
 from tests.probes import mastodon_site
 from tests.probes.conftest import by_name, failures, instance_at
-from tests.probes.site import Reply, Site, document, page, redirect, say_nothing
+from tests.probes.site import Reply, Site, document, page, redirect, say_nothing, send
 from tests.probes.test_resolver import NameServer, entry
 
 Look = Callable[..., InstanceReport]
@@ -238,3 +238,31 @@ def test_an_unused_name_server_is_never_asked(site: Site) -> None:
         instance = instance_at(site, url=f"http://named.test:{site.port}", resolve={"named.test": "127.0.0.1"})
         assert prober.probe(instance, ["health"], 5.0).success
     assert server.asked == []
+
+
+def test_one_check_keeps_its_connection_and_shares_it_with_no_other(site: Site, look: Look) -> None:
+    site.keep_alive = True
+    look("activitypub", account="admin")
+    assert (len(site.visitors), len(site.asked)) == (1, 3)
+    site.visitors.clear()
+    look("web", "health")
+    assert len(site.visitors) == 2
+    look("web", "health")
+    assert len(site.visitors) == 4
+
+
+def test_a_time_out_on_a_kept_connection_says_that_no_answer_came(site: Site, result_of: ResultOf) -> None:
+    site.keep_alive = True
+    site.routes["/.well-known/webfinger"] = Reply(misbehave=say_nothing)
+    result = result_of("activitypub", account="admin", timeout_seconds=1.0)
+    assert (result.reason, result.detail) == (Reason.TIMEOUT, "webfinger: connected, but no answer came")
+    assert (len(site.visitors), result.phases.connect < 0.5, result.phases.processing > 0.5) == (1, True, True)
+
+
+def test_a_server_that_closes_a_kept_connection_is_asked_over_a_new_one(site: Site, result_of: ResultOf) -> None:
+    site.keep_alive = True
+    meta = site.routes["/.well-known/host-meta"]
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {meta.content_type}\r\nContent-Length: {len(meta.body)}\r\n\r\n"
+    site.routes["/.well-known/host-meta"] = Reply(misbehave=send(head.encode() + meta.body))
+    assert result_of("activitypub", account="admin").success
+    assert len(site.visitors) == 2

@@ -6,17 +6,21 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from exporter.config import WebSettings
+from exporter.probes.result import Hop
 from exporter.server import connection
 from exporter.server.connection import Connection, PacedSocket, is_answerable
 from exporter.server.request_parser import HEAD_SIZE_BYTES
+from tests.probes.sample_reports import good, report
 from tests.server.certificates import Authority
 from tests.server.client import SOON_SECONDS, Client, RawAnswer, read_answer
 from tests.server.conftest import Serve
+from tests.server.fake_prober import FakeProber
 from tests.server.serving import config
 
 CLIENTS = 60
@@ -178,6 +182,17 @@ def test_a_deadline_holds_over_many_small_reads() -> None:
                 there.sendall(b"x")
                 paced.recv_into(buffer)
                 time.sleep(0.01)
+
+
+def test_clients_that_do_not_read_their_answers_hold_up_nobody_for_long(
+    patient: Client, prober: FakeProber, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "ANSWER_SECONDS", 0.2)
+    more_than_any_socket_buffer = Hop("GET /", "200 OK", excerpt="x" * 2**24)
+    prober.answer = lambda asked: report(replace(good("web"), trace=(more_than_any_socket_buffer,)))
+    opened(patient, 12, b"GET /probe?target=qdon&debug=true HTTP/1.1\r\nHost: exporter\r\n\r\n")
+    await_condition(lambda: len(prober.asked) == 12)
+    assert is_quick(patient)
 
 
 def test_requests_sent_in_one_go_are_answered_in_turn(patient: Client) -> None:
