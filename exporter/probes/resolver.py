@@ -80,8 +80,10 @@ def look_up(lookup: Lookup, host: str, families: AddressFamilies) -> Addresses |
     except UnicodeError:
         return Failure(Reason.DNS, f"{host[:100]} is not a host name")
     except OSError as error:
-        return Failure(Reason.DNS, f"{host} cannot be resolved: {_in_words(error)}")
-    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+        kind = f" (only IPv{families.value} is wanted)" if families in _FAMILY else ""
+        return Failure(Reason.DNS, f"{host} cannot be resolved: {_in_words(error)}{kind}")
+    addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+    return addresses or Failure(Reason.DNS, f"{host} has no address")
 
 
 def _in_words(error: OSError) -> str:
@@ -90,7 +92,7 @@ def _in_words(error: OSError) -> str:
     if error.errno == socket.EAI_AGAIN:
         return "no name server gave an answer"
     if error.errno in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)):
-        return "the name has no address of this kind, or does not exist"
+        return "it does not exist, or has no address"
     return error.strerror or "the resolver failed"
 
 
