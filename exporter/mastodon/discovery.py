@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from exporter.mastodon.documents import lookup, lookup_text, parse_json
+from exporter.mastodon.documents import MAX_TEXT_LENGTH, lookup, lookup_text, parse_json
 
 ACTIVITY_JSON = "application/activity+json"
 _LINKED_DATA = "application/ld+json"
@@ -94,7 +94,9 @@ def nodeinfo_url(text: str) -> str | None:
 
 
 def is_http_url(url: str) -> bool:
-    """Tell whether a text is an http or https URL with a host."""
+    """Tell whether a text is an http or https URL with a host, of a length that servers use."""
+    if len(url) > MAX_TEXT_LENGTH:
+        return False
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

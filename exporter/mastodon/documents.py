@@ -3,6 +3,9 @@
 import json
 from collections.abc import Mapping
 
+MAX_TEXT_LENGTH = 2048
+"""Longer than any name or URL that is worth following; what is longer was made to be slow to work on."""
+
 
 class NotJson:
     """The text is not JSON."""
@@ -29,9 +32,11 @@ def lookup(document: object, *path: str) -> object | None:
 
 
 def lookup_text(document: object, *path: str) -> str | None:
-    """Return the non-empty text at a path of keys, or None."""
+    """Return the text at a path of keys; None where there is none, or an empty or an enormous one."""
     value = lookup(document, *path)
-    return value.strip() or None if isinstance(value, str) else None
+    if not isinstance(value, str) or len(value) > MAX_TEXT_LENGTH:
+        return None
+    return value.strip() or None
 
 
 def lookup_count(document: object, *path: str) -> int | None:

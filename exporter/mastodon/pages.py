@@ -7,6 +7,8 @@ import re2
 
 from exporter.mastodon.documents import lookup_text, parse_json
 
+_MAX_DOMAIN_LENGTH = 260  # RFC 1035 allows 253 characters; a port may follow
+
 SIGN_IN_PATH = "/auth/sign_in"
 """Where servers in limited federation send a visitor."""
 
@@ -30,6 +32,8 @@ def is_main_page(page: str, domain: str) -> bool:
     domain somewhere, or repeats the address it was asked for, is neither.
     """
     announced = _state_domain(page)
+    if announced is not None and len(announced) > _MAX_DOMAIN_LENGTH:
+        return False
     if announced is not None:
         return _spellings(domain).intersection(_spellings(announced)) != set()
     return _MARKS.search(page) is not None and any(name in _site_name(page) for name in _spellings(domain))

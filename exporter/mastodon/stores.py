@@ -2,6 +2,8 @@
 
 from urllib.parse import urlsplit
 
+from exporter.mastodon.documents import MAX_TEXT_LENGTH
+
 MEDIA_FOLDERS = frozenset(
     {"accounts", "backups", "cache", "custom_emojis", "imports", "media_attachments", "preview_cards", "site_uploads",
      "preview_card_providers", "system"}
@@ -29,6 +31,8 @@ def media_hosts(policy: str, own_host: str) -> tuple[str, ...]:
 
 
 def _is_other_host(source: str, own_host: str) -> bool:
+    if len(source) > MAX_TEXT_LENGTH:
+        return False
     try:
         parts = urlsplit(source)
     except ValueError:

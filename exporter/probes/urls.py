@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsp
 
 import idna
 
+from exporter.mastodon.documents import MAX_TEXT_LENGTH
 from exporter.probes.result import Failure, Reason
 
 NONCE = "mastodon_exporter"
@@ -36,6 +37,8 @@ def follow(url: str, location: str) -> str | Failure:
     """Return where a Location header leads from a URL, or why it cannot be followed."""
     if not location:
         return Failure(Reason.REDIRECT, "redirects without saying where to")
+    if len(location) > MAX_TEXT_LENGTH:
+        return Failure(Reason.REDIRECT, f"redirects to an address of {len(location)} characters")
     try:
         target = canonical(urljoin(url, location))
     except ValueError:

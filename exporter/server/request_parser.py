@@ -37,6 +37,10 @@ class RequestParser(HTTPRequest):
 
     def read_request_headers(self) -> bool:
         """Return whether the headers can be used; a refusal has been sent if not."""
+        if self.conn.rfile.peek(1)[:1] in (b" ", b"\t"):
+            # The continuation of a header that has not begun, which cheroot does not survive.
+            self.simple_response("400")
+            return False
         if not super().read_request_headers():  # type: ignore[no-untyped-call]  # cheroot's
             return False
         if self.chunked_read:

@@ -46,3 +46,8 @@ def test_a_count_is_a_whole_number_of_at_least_zero(value: object) -> None:
 )
 def test_an_error_document_has_a_text_under_error(document: object, told: bool) -> None:
     assert is_error(json.dumps(document)) is told
+
+
+def test_an_enormous_text_is_none_that_anybody_needs() -> None:
+    assert lookup_text({"url": "https://a.example/" + "a" * 2000}, "url") is not None
+    assert lookup_text({"url": "https://a.example/" + "a" * 5000}, "url") is None

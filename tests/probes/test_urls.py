@@ -62,6 +62,12 @@ def test_a_location_that_leads_nowhere_is_a_failure(location: str) -> None:
     assert isinstance(follow("https://a.example/start", location), Failure)
 
 
+def test_an_enormous_location_is_not_followed() -> None:
+    assert isinstance(
+        follow("https://a.example/", "https://" + "\N{LATIN SMALL LETTER U WITH DIAERESIS}" * 100_000), Failure
+    )
+
+
 @given(st.text())
 def test_any_location_is_either_a_failure_or_an_address_in_plain_ascii(location: str) -> None:
     target = follow("https://a.example/start", location)
