@@ -44,13 +44,13 @@ class Row:
 
 @dataclass(frozen=True)
 class PastResult:
-    """One line of the lists of results."""
+    """One line of the lists of results; `failed` are the checks that did not pass."""
 
     number: int
     instance: str
     probed: str
     ago: str
-    failed: str
+    failed: tuple[ProbeResult, ...]
 
 
 class LandingPage:
@@ -137,7 +137,7 @@ def _past(results: tuple[Result, ...], now: float, *, failed: bool) -> Iterator[
                 report.instance,
                 _moment(report.started_timestamp_seconds),
                 _ago(now - report.started_timestamp_seconds),
-                ", ".join(f"{one.check} ({one.reason})" for one in report.results if not one.success),
+                tuple(one for one in report.results if not one.success),
             )
 
 

@@ -53,7 +53,8 @@ def test_each_hop_tells_what_was_asked_whom_and_what_came_back() -> None:
     ids=repr,
 )
 def test_nothing_a_server_sends_reaches_the_terminal_raw(hostile: str) -> None:
-    hop = Hop(*(f"before{hostile}after" for _ in range(3)), headers=((hostile, hostile),), excerpt=f"a{hostile}b")
+    between = f"before{hostile}after"
+    hop = Hop(between, between, between, headers=((hostile, hostile),), excerpt=f"a{hostile}b")
     result = replace(bad("web", Reason.KEYWORD, detail=f"found {hostile}"), trace=(hop,))
     page = debug_of(result)
     assert all(line.isprintable() for line in page.split("\n"))
@@ -75,4 +76,4 @@ def test_a_check_without_series_says_why() -> None:
 
 
 def test_readable_text_stays_as_it_is() -> None:
-    assert visible("マストドン – ok \\o/") == "マストドン – ok \\o/"
+    assert visible("マストドン · ok \\o/") == "マストドン · ok \\o/"

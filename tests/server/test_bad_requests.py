@@ -60,6 +60,9 @@ BAD_REQUESTS = {
     "a NUL in the query": (get(b"/probe?target=qdon%00"), 400),
     "a line break in the query": (get(b"/probe?target=qdon%0d%0aX:%20y"), 400),
     "a query of other bytes": (get("/probe?target=qdón".encode()), 400),
+    "a broken escape where nothing is asked": (get(b"/metrics?a=%zz"), 400),
+    "other bytes where nothing is asked": (get(b"/metrics?%ff=a"), 400),
+    "a NUL where nothing is asked": (get(b"/metrics?a=%00"), 400),
     "too many parameters": (get(b"/probe?" + b"&".join([b"target=qdon"] * 60)), 400),
     "too long a query": (get(b"/probe?target=" + b"a" * 8200), 414),
     "too long a query elsewhere": (get(b"/metrics?" + b"a" * 8200), 414),
@@ -97,6 +100,7 @@ BAD_REQUESTS = {
     "half a request": (b"GET / HTTP/1.1\r\nHost: expo", 400),
     "too long a request line": (get(b"/" + b"a" * 17_000), 414),
     # Headers and bodies.
+    "a continued header that never began": (b"GET / HTTP/1.1\r\n Host: exporter\r\n\r\n", 400),
     "a header without a colon": (get(b"/", b"Nonsense"), 400),
     "too much of a header": (get(b"/", b"X-Long: " + b"a" * 17_000), 413),
     "too many headers": (get(b"/", *(b"X-%d: y" % number for number in range(3000))), 413),
@@ -163,10 +167,17 @@ def test_a_client_that_gives_up_before_its_answer_leaves_no_error_in_the_log(
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-@settings(max_examples=150, deadline=None)
-@given(noise=st.binary(max_size=200), lead=st.sampled_from([b"", b"GET ", b"GET /probe?", b"POST / HTTP/1.1\r\n"]))
-def test_no_bytes_at_all_make_the_server_fail(client: Client, lead: bytes, noise: bytes) -> None:
-    assert client.send(lead + noise + b"\r\n\r\n").status < 500
+FRAGMENTS = [
+    *(b"GET ", b"POST ", b"/", b"/probe?target=", b"https://", b"//[", b" HTTP/1.1", b"HTTP/", b"Content-Length: "),
+    *(b"Transfer-Encoding: chunked", b"Expect: 100-continue", b"Authorization: Basic ", b"Host: exporter"),
+    *(b"\r\n", b"\r\n\r\n", b" ", b"\t", b":", b"%", b"?", b"#", b"&", b"=", b"@", b"-1", b"99999", b"\x00", b"\xff"),
+]
+
+
+@settings(max_examples=500, deadline=None)
+@given(pieces=st.lists(st.sampled_from(FRAGMENTS) | st.binary(max_size=8), max_size=20))
+def test_no_bytes_at_all_make_the_server_fail(client: Client, pieces: list[bytes]) -> None:
+    assert client.send(b"".join(pieces) + b"\r\n\r\n").status < 500
 
 
 @settings(max_examples=150, deadline=None)
