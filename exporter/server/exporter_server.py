@@ -30,6 +30,7 @@ class ExporterServer:
         self._running = running
         self._history = History()
         web = running.config.web
+        self._configured_address = (web.host, web.port)
         application = Application(lambda: running.settings, self._routes(prober, is_ready))
         self._listener = Listener(web.host, web.port, application, self._workers())
         self._listener.use_tls(running.settings.web.tls)
@@ -68,7 +69,13 @@ class ExporterServer:
             self._history.keep_only(self._running.config)
             self._listener.use_tls(self._running.settings.web.tls)
             self._listener.grow(self._workers())
+            self._warn_of_new_address()
         return problems
+
+    def _warn_of_new_address(self) -> None:
+        web = self._running.config.web
+        if (web.host, web.port) != self._configured_address:
+            _logger.warning("a new `web.listen` takes a restart", extra={"host": web.host, "port": web.port})
 
     def _workers(self) -> int:
         return SPARE_WORKERS + min(len(self._running.config.instances), PROBING_WORKERS)

@@ -128,6 +128,16 @@ class TestOverHttp:
             client.post("/-/reload")
         assert "not probed yet" in client.get("/").text
 
+    def test_a_new_address_to_listen_on_is_told_to_take_a_restart(
+        self, client: Client, source: Source, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level(logging.WARNING):
+            client.post("/-/reload")
+            assert caplog.messages == []
+            source.content = config(web=WebSettings(port=1234))
+            assert client.post("/-/reload").status_code == 200
+        assert ["web.listen" in message for message in caplog.messages] == [True]
+
     def test_a_failed_reload_lists_every_problem_and_keeps_serving(self, client: Client, source: Source) -> None:
         source.content = ConfigError(PROBLEMS)
         answer = client.post("/-/reload")
