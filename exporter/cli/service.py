@@ -1,5 +1,6 @@
 """Running the exporter until a signal ends it."""
 
+import gc
 import resource
 import signal
 from collections.abc import Callable, Iterator
@@ -27,6 +28,8 @@ def signals_held() -> Iterator[None]:
 def run_service(running: Running, memory: Memory, started: Callable[[], None] | None = None) -> int:
     """Serve until SIGTERM or SIGINT, reloading at each SIGHUP; return the exit code. Call it with signals held."""
     _raise_file_limit()
+    # What is loaded by now stays: the garbage collector need not look through it again and again.
+    gc.freeze()
     with Prober(memory) as prober:
         server = ExporterServer(running, prober)
         server.start()

@@ -59,6 +59,9 @@ class CheckSettings:
     websocket: bool = False
 
 
+DEFAULT_CHECK_SETTINGS = CheckSettings()
+
+
 @dataclass(frozen=True)
 class Instance:
     """One server to watch. `url` is scheme://host[:port] with no path; `domain` may carry a port."""
@@ -86,7 +89,7 @@ class Instance:
 
     def settings(self, check: str) -> CheckSettings:
         """Return what is configured for a check, or the defaults."""
-        return self.checks.get(check, CheckSettings())
+        return self.checks.get(check, DEFAULT_CHECK_SETTINGS)
 
 
 @dataclass(frozen=True)
