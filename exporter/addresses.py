@@ -25,8 +25,10 @@ class AddressKind(StrEnum):
 _SHARED = ip_network("100.64.0.0/10")
 _UNSPECIFIED = ip_network("0.0.0.0/8")
 _PRIVATE = tuple(ip_network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
-# The last 32 bits are an IPv4 address: RFC 4291 (mapped, compatible), RFC 6052 and RFC 8215 (NAT64).
-_EMBEDDING = tuple(ip_network(block) for block in ("::ffff:0:0/96", "::/96", "64:ff9b::/96", "64:ff9b:1::/48"))
+# The last 32 bits are an IPv4 address: RFC 4291 (mapped, compatible), RFC 6052 (NAT64), RFC 7915 (translated).
+_EMBEDDING = tuple(ip_network(block) for block in ("::ffff:0:0/96", "::/96", "64:ff9b::/96", "::ffff:0:0:0/96"))
+# Python's ipaddress takes these for public: local NAT64 (RFC 8215), site-local, documentation, segment routing.
+_RESERVED = tuple(ip_network(block) for block in ("64:ff9b:1::/48", "fec0::/10", "3fff::/20", "5f00::/16"))
 
 
 def kind_of(address: str) -> AddressKind:
@@ -42,6 +44,8 @@ def kind_of(address: str) -> AddressKind:
         return AddressKind.SHARED
     if any(parsed in block for block in _PRIVATE):
         return AddressKind.PRIVATE
+    if any(parsed in block for block in _RESERVED):
+        return AddressKind.RESERVED
     if parsed.is_multicast or parsed.is_reserved or not parsed.is_global:
         return AddressKind.RESERVED
     return AddressKind.PUBLIC

@@ -1,6 +1,7 @@
 """The connections of one visitor, to addresses that a rule permits."""
 
 import socket
+from functools import cached_property
 from typing import Any
 
 import pycurl
@@ -17,11 +18,17 @@ class Connections:
     """
 
     def __init__(self) -> None:
-        self.share = pycurl.CurlShare()
-        self.share.setopt(pycurl.SH_SHARE, pycurl.LOCK_DATA_CONNECT)
-        # The addresses of these requests stay out of libcurl's common DNS cache, too.
-        self.share.setopt(pycurl.SH_SHARE, pycurl.LOCK_DATA_DNS)
         self._sockets: list[socket.socket] = []
+        self._shares: list[pycurl.CurlShare] = []
+
+    @cached_property
+    def share(self) -> pycurl.CurlShare:
+        """Where libcurl keeps the connections; the addresses of their requests stay out of its common cache, too."""
+        share = pycurl.CurlShare()
+        share.setopt(pycurl.SH_SHARE, pycurl.LOCK_DATA_CONNECT)
+        share.setopt(pycurl.SH_SHARE, pycurl.LOCK_DATA_DNS)
+        self._shares.append(share)
+        return share
 
     def open(self, address: Any) -> socket.socket:
         """Open a socket for libcurl, which works on a duplicate of it."""
@@ -30,7 +37,8 @@ class Connections:
 
     def close(self) -> None:
         """Close every connection."""
-        self.share.close()
+        for share in self._shares:
+            share.close()
         for opened in self._sockets:
             opened.close()
 

@@ -43,15 +43,19 @@ class Look:
 
     def visit_after_api(self) -> Visit:
         """Return a visit over the connections on which the instance API was asked."""
-        return Visit(self._network, self._route, self._api_visit.connections, self._time.ends)
+        before = self._api_visit
+        return Visit(self._network, self._route, before.connections, before.apart, self._time.ends)
 
     @cached_property
     def _api_visit(self) -> Visit:
         return self._new_visit()
 
     def _new_visit(self) -> Visit:
+        return Visit(self._network, self._route, self._connections(), self._connections(), self._time.ends)
+
+    def _connections(self) -> Connections:
         self._opened.append(Connections())
-        return Visit(self._network, self._route, self._opened[-1], self._time.ends)
+        return self._opened[-1]
 
     def settings(self, check: str) -> CheckSettings:
         """Return what is configured for a check."""

@@ -19,6 +19,10 @@ class Request:
     rule: AddressRule | None = None
     headers_only: bool = False
 
+    def is_permitted_everywhere(self) -> bool:
+        """Tell whether the rule permits every address of the host, so that any connection to it will do."""
+        return self.rule is None or all(self.rule.permits(address) for address in self.addresses)
+
 
 @dataclass(frozen=True)
 class Answer:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from exporter.addresses import AddressRule, rule_for_own_addresses
 from exporter.config.model import AddressFamilies, Instance
+from exporter.mastodon.documents import MAX_TEXT_LENGTH
 from exporter.probes.connections import Connections
 from exporter.probes.curl_failure import clean
 from exporter.probes.exchange import CACHE_HEADERS, REDIRECTS, CacheUse, Exchange, cache_use
@@ -91,6 +92,7 @@ class Visit:
     network: Network
     route: Route
     connections: Connections
+    apart: Connections
     deadline: float
     nonce: str = field(default_factory=lambda: secrets.token_hex(6))
     hops: list[Hop] = field(default_factory=list)
@@ -141,8 +143,12 @@ class Visit:
         if isinstance(request, Failure):
             return Answer(failure=request, phases=resolved)
         request = replace(request, headers_only=ask.headers_only)
-        answer = await self.network.transfers.perform(request, self.connections, self.deadline)
+        answer = await self.network.transfers.perform(request, self._connections_for(request), self.deadline)
         return replace(answer, phases=resolved + answer.phases)
+
+    def _connections_for(self, request: Request) -> Connections:
+        """A kept connection may lie at an address that a host named by third-party text may not be asked at."""
+        return self.connections if request.is_permitted_everywhere() else self.apart
 
     def _remember(self, url: str, answer: Answer, duration_seconds: float) -> None:
         self.phases += answer.phases
@@ -178,6 +184,6 @@ def _hop_of(url: str, answer: Answer, duration_seconds: float) -> Hop:
 
 def _shown_header(name: str, value: str) -> str:
     try:
-        return shown(value) if name == "location" else value
+        return clean(shown(value[:MAX_TEXT_LENGTH]) if name == "location" else value)
     except ValueError:
-        return value
+        return clean(value)

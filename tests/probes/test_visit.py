@@ -266,3 +266,24 @@ def test_a_server_that_closes_a_kept_connection_is_asked_over_a_new_one(site: Si
     site.routes["/.well-known/host-meta"] = Reply(misbehave=send(head.encode() + meta.body))
     assert result_of("activitypub", account="admin").success
     assert len(site.visitors) == 2
+
+
+def test_a_kept_connection_is_no_way_around_the_address_rule(site: Site) -> None:
+    """The server's name has a public address beside the loopback one, so that a redirect must not end on loopback."""
+
+    def lookup(_host: str, *_: object) -> list[object]:
+        return [entry("127.0.0.1"), entry("192.0.2.1")]
+
+    site.keep_alive = True
+    site.routes["/about"] = redirect("/secret")
+    with Prober(Memory(None), Resolver(lookup)) as prober:
+        instance = Instance("test", f"http://mixed.test:{site.port}", "mixed.test")
+        assert failures(prober.probe(instance, ["web"], 2.0)) == {"web": "address"}
+    assert site.asked_for("/secret") == []
+
+
+def test_what_is_kept_of_a_probe_for_people_is_bounded(site: Site, look: Look) -> None:
+    flood = (("Server", "x" * 60_000), ("X-Cached", "y" * 60_000), ("Age", "z" * 60_000))
+    site.routes = {path: Reply(200, b"a" * 100_000, headers=flood) for path in site.routes}
+    kept = sum(len(repr(result)) for result in look().results)
+    assert kept < 50_000
