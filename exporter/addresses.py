@@ -28,7 +28,11 @@ _PRIVATE = tuple(ip_network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", 
 # The last 32 bits are an IPv4 address: RFC 4291 (mapped, compatible), RFC 6052 (NAT64), RFC 7915 (translated).
 _EMBEDDING = tuple(ip_network(block) for block in ("::ffff:0:0/96", "::/96", "64:ff9b::/96", "::ffff:0:0:0/96"))
 # Python's ipaddress takes these for public: local NAT64 (RFC 8215), site-local, documentation, segment routing.
-_RESERVED = tuple(ip_network(block) for block in ("64:ff9b:1::/48", "fec0::/10", "3fff::/20", "5f00::/16"))
+# At the two IPv4 ones, clouds answer their own machines.
+_RESERVED = tuple(
+    ip_network(block)
+    for block in ("64:ff9b:1::/48", "fec0::/10", "3fff::/20", "5f00::/16", "192.0.0.0/24", "168.63.129.16/32")
+)
 
 
 def kind_of(address: str) -> AddressKind:

@@ -27,6 +27,8 @@ _REASONS = {
 _TOO_LARGE = 100  # CURLE_TOO_LARGE, which pycurl does not name
 _IN_WORDS = {
     pycurl.E_GOT_NOTHING: "the server closed the connection without an answer",
+    pycurl.E_RECV_ERROR: "the connection broke off while the answer came",
+    pycurl.E_SEND_ERROR: "the connection broke off while the request was sent",
     pycurl.E_PARTIAL_FILE: "the connection was cut before the whole answer had come",
     pycurl.E_UNSUPPORTED_PROTOCOL: "what came back is not HTTP/1.x",
     pycurl.E_FTP_WEIRD_SERVER_REPLY: "what came back is not HTTP",

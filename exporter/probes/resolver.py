@@ -6,12 +6,16 @@ import threading
 from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
+from weakref import WeakValueDictionary
 
 from exporter.config.model import AddressFamilies
 from exporter.probes.result import Failure, Reason
 
 MAX_LOOKUPS = 8
 """System look-ups that may run at once: each may outlive its probe, since none can be cancelled."""
+
+MAX_LOOKUPS_OF_ONE_ASKER = 2
+"""A server that leads to ever new names, none of which is ever answered, must leave threads for the others."""
 
 Lookup = Callable[..., list[Any]]
 Addresses = tuple[str, ...]
@@ -29,23 +33,25 @@ class Resolver:
     def __init__(self, lookup: Lookup = socket.getaddrinfo) -> None:
         self._lookup = lookup
         self._free = asyncio.Semaphore(MAX_LOOKUPS)
+        self._shares: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._under_way: dict[tuple[str, AddressFamilies], asyncio.Task[Addresses | Failure]] = {}
 
-    async def resolve(self, host: str, families: AddressFamilies) -> Addresses | Failure:
-        """Return the addresses of a host, best first; may be cancelled at any time."""
+    async def resolve(self, host: str, families: AddressFamilies, asker: str = "") -> Addresses | Failure:
+        """Return the addresses of a host, best first, for an instance; may be cancelled at any time."""
         if is_address(host):
             return literal(host, families)
         key = (host, families)
         task = self._under_way.get(key)
         if task is None:
-            task = asyncio.create_task(self._resolve_in_thread(host, families))
+            task = asyncio.create_task(self._resolve_in_thread(host, families, asker))
             self._under_way[key] = task
             task.add_done_callback(lambda _: self._under_way.pop(key, None))
         return await asyncio.shield(task)
 
-    async def _resolve_in_thread(self, host: str, families: AddressFamilies) -> Addresses | Failure:
+    async def _resolve_in_thread(self, host: str, families: AddressFamilies, asker: str) -> Addresses | Failure:
         loop = asyncio.get_running_loop()
-        async with self._free:
+        share = self._shares.setdefault(asker, asyncio.Semaphore(MAX_LOOKUPS_OF_ONE_ASKER))
+        async with share, self._free:
             answer: asyncio.Future[Addresses | Failure] = loop.create_future()
             run = _LookupThread(self._lookup, host, families, answer)
             threading.Thread(target=run, name="resolver", daemon=True).start()

@@ -50,7 +50,9 @@ class Route:
         if configured is not None:
             return literal(configured, self._families)
         if host not in self._found:
-            self._found[host] = asyncio.create_task(self._network.resolver.resolve(host, self._families))
+            self._found[host] = asyncio.create_task(
+                self._network.resolver.resolve(host, self._families, self._instance.name)
+            )
         return await asyncio.shield(self._found[host])
 
     async def rule(self) -> AddressRule:

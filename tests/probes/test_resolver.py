@@ -11,7 +11,7 @@ import pytest
 from exporter.config.model import AddressFamilies, Instance
 from exporter.probes.memory import Memory
 from exporter.probes.prober import Prober
-from exporter.probes.resolver import MAX_LOOKUPS, Resolver
+from exporter.probes.resolver import MAX_LOOKUPS, MAX_LOOKUPS_OF_ONE_ASKER, Resolver
 from exporter.probes.result import Failure, Reason
 from tests.probes.conftest import failures
 from tests.probes.site import Site
@@ -96,13 +96,31 @@ def test_no_more_than_eight_look_ups_run_at_once() -> None:
 
     async def work() -> None:
         resolver = Resolver(server)
-        waiting = [asyncio.create_task(resolver.resolve(f"{number}.test", AUTO)) for number in range(30)]
+        waiting = [asyncio.create_task(resolver.resolve(f"{number}.test", AUTO, f"{number}")) for number in range(30)]
         await asyncio.to_thread(server.busy.wait, 5)
         server.answering.set()
         await asyncio.gather(*waiting)
 
     run(work)
     assert (len(server.asked), server.most_at_once) == (30, MAX_LOOKUPS)
+
+
+def test_one_server_that_leads_to_names_without_end_leaves_threads_for_the_others() -> None:
+    server = NameServer("192.0.2.1", stuck=True)
+
+    def lookup(host: str, *_: object) -> list[Any]:
+        return server(host) if host.startswith("hostile") else [entry("192.0.2.7")]
+
+    async def work() -> Any:
+        resolver = Resolver(lookup)
+        hostile = [asyncio.create_task(resolver.resolve(f"hostile{n}.test", AUTO, "hostile")) for n in range(50)]
+        found = await asyncio.wait_for(resolver.resolve("good.test", AUTO, "good"), 5)
+        server.answering.set()
+        await asyncio.gather(*hostile)
+        return found
+
+    assert run(work) == ("192.0.2.7",)
+    assert server.most_at_once <= MAX_LOOKUPS_OF_ONE_ASKER
 
 
 def test_a_caller_that_gives_up_does_not_take_the_answer_from_the_others() -> None:
