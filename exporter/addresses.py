@@ -28,10 +28,18 @@ _PRIVATE = tuple(ip_network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", 
 # The last 32 bits are an IPv4 address: RFC 4291 (mapped, compatible), RFC 6052 (NAT64), RFC 7915 (translated).
 _EMBEDDING = tuple(ip_network(block) for block in ("::ffff:0:0/96", "::/96", "64:ff9b::/96", "::ffff:0:0:0/96"))
 # Python's ipaddress takes these for public: local NAT64 (RFC 8215), site-local, documentation, segment routing.
-# At the two IPv4 ones, clouds answer their own machines.
+# At the last three, clouds answer their own machines.
 _RESERVED = tuple(
     ip_network(block)
-    for block in ("64:ff9b:1::/48", "fec0::/10", "3fff::/20", "5f00::/16", "192.0.0.0/24", "168.63.129.16/32")
+    for block in (
+        "64:ff9b:1::/48",
+        "fec0::/10",
+        "3fff::/20",
+        "5f00::/16",
+        "192.0.0.0/24",
+        "168.63.129.16/32",
+        "fd00:ec2::/32",
+    )
 )
 
 
@@ -46,10 +54,10 @@ def kind_of(address: str) -> AddressKind:
         return AddressKind.UNSPECIFIED
     if parsed in _SHARED:
         return AddressKind.SHARED
-    if any(parsed in block for block in _PRIVATE):
-        return AddressKind.PRIVATE
     if any(parsed in block for block in _RESERVED):
         return AddressKind.RESERVED
+    if any(parsed in block for block in _PRIVATE):
+        return AddressKind.PRIVATE
     if parsed.is_multicast or parsed.is_reserved or not parsed.is_global:
         return AddressKind.RESERVED
     return AddressKind.PUBLIC

@@ -39,6 +39,7 @@ KINDS = {
     "192.0.2.1": AddressKind.RESERVED,
     "192.0.0.192": AddressKind.RESERVED,
     "168.63.129.16": AddressKind.RESERVED,
+    "fd00:ec2::254": AddressKind.RESERVED,
     "198.18.0.1": AddressKind.RESERVED,
     "224.0.0.1": AddressKind.RESERVED,
     "ff02::1": AddressKind.RESERVED,

@@ -8,6 +8,7 @@ import click
 
 from exporter.cli.arguments import Command, everywhere, read_named_config
 from exporter.cli.ending import FAILED
+from exporter.cli.service import raise_file_limit
 from exporter.cli.table import json_document, print_tables
 from exporter.config import CHECK_NAMES, Config, Instance, config_from_flags, origin
 from exporter.mastodon.discovery import is_http_url
@@ -50,6 +51,7 @@ def probe_all(
     config: Config | None, instances: Sequence[Instance], checks: Sequence[str] | None
 ) -> list[InstanceReport]:
     """Return a report for each instance, in their order; without a configuration nothing is remembered."""
+    raise_file_limit()
     memory = Memory(state_folder(config, os.environ) if config else None)
     with Prober(memory) as prober, ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(lambda instance: prober.probe(instance, checks, instance.timeout_seconds), instances))

@@ -27,7 +27,7 @@ def signals_held() -> Iterator[None]:
 
 def run_service(running: Running, memory: Memory, started: Callable[[], None] | None = None) -> int:
     """Serve until SIGTERM or SIGINT, reloading at each SIGHUP; return the exit code. Call it with signals held."""
-    _raise_file_limit()
+    raise_file_limit()
     # What is loaded by now stays: the garbage collector need not look through it again and again.
     gc.freeze()
     with Prober(memory) as prober:
@@ -49,8 +49,11 @@ def _wait(server: ExporterServer) -> int:
         server.reload()
 
 
-def _raise_file_limit() -> None:
-    """Many systems allow 1024 open files unless asked for more; hundreds of probes at once need more."""
+def raise_file_limit() -> None:
+    """Let this process open as many files as the system allows it.
+
+    Many systems allow 1024 unless asked for more; hundreds of probes at once need more.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -11,6 +11,7 @@ from exporter.mastodon.documents import MAX_TEXT_LENGTH, lookup, lookup_text, pa
 
 ACTIVITY_JSON = "application/activity+json"
 _LINKED_DATA = "application/ld+json"
+_MAX_HOST_META_BYTES = 64 * 1024  # a hundred times what servers send; the parser takes its time over more
 _NODEINFO_2 = "http://nodeinfo.diaspora.software/ns/schema/2."
 
 
@@ -26,6 +27,8 @@ def webfinger_template(document: bytes) -> str | NotXml | None:
 
     RFC 6415: the Link with rel `lrdd`, whose template holds `{uri}`.
     """
+    if len(document) > _MAX_HOST_META_BYTES:
+        return NOT_XML
     try:
         root = fromstring(document, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError):

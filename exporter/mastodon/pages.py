@@ -31,12 +31,10 @@ def is_main_page(page: str, domain: str) -> bool:
     name it in og:site_name, beside assets that only Mastodon serves. A page that just holds the
     domain somewhere, or repeats the address it was asked for, is neither.
     """
-    announced = _state_domain(page)
-    if announced is not None and len(announced) > _MAX_DOMAIN_LENGTH:
-        return False
+    announced = announced_domain(page)
     if announced is not None:
         return _spellings(domain).intersection(_spellings(announced)) != set()
-    return _MARKS.search(page) is not None and any(name in _site_name(page) for name in _spellings(domain))
+    return _MARKS.search(page) is not None and not _spellings(domain).isdisjoint(_site_name(page).split())
 
 
 def names_account(page: str, account: str, domain: str) -> bool:
@@ -45,11 +43,13 @@ def names_account(page: str, account: str, domain: str) -> bool:
     return any(f"{account}@{name}".lower() in text for name in _spellings(domain, bare=False))
 
 
-def _state_domain(page: str) -> str | None:
+def announced_domain(page: str) -> str | None:
+    """Return the domain that a page of 4.x says it belongs to, or None."""
     match = _INITIAL_STATE.search(page)
     if match is None:
         return None
-    return lookup_text(parse_json(match.group(1)), "meta", "domain")
+    domain = lookup_text(parse_json(match.group(1)), "meta", "domain")
+    return domain if domain is not None and len(domain) <= _MAX_DOMAIN_LENGTH else None
 
 
 def _site_name(page: str) -> str:
@@ -57,7 +57,7 @@ def _site_name(page: str) -> str:
     content = _CONTENT.search(tag.group(0)) if tag else None
     if content is None:
         return ""
-    return html.unescape(content.group(1) or content.group(2) or "").lower()
+    return html.unescape((content.group(1) or content.group(2) or "")[:_MAX_DOMAIN_LENGTH]).lower()
 
 
 def _spellings(domain: str, *, bare: bool = True) -> set[str]:

@@ -76,12 +76,20 @@ def _actor_url(exchange: Exchange, account: ProbedAccount, look: Look) -> str | 
     if answer is None:
         return Failure(Reason.JSON, "the answer is not a JSON object")
     expected = f"acct:{account.name}@{look.instance.domain}"
-    if (answer.subject or "").lower() != expected.lower():
+    if not _is_about(answer.subject, expected, account):
         return Failure(Reason.SUBJECT, _other_subject(expected, answer.subject))
     failure = unless_keywords(exchange, look.settings("activitypub"))
     if failure is not None:
         return failure
     return answer.actor_url or Failure(Reason.SELF_LINK, f"no link with rel `self` and type {ACTIVITY_JSON}")
+
+
+def _is_about(subject: str | None, expected: str, account: ProbedAccount) -> bool:
+    """Servers set up with 4.1 or newer call their instance actor mastodon.internal (mastodon PR #22307)."""
+    said, wanted = (subject or "").lower(), expected.lower()
+    if account.is_instance_actor:
+        return said.startswith("acct:") and said.rpartition("@")[2] == wanted.rpartition("@")[2]
+    return said == wanted
 
 
 def _other_subject(expected: str, subject: str | None) -> str:
@@ -91,9 +99,14 @@ def _other_subject(expected: str, subject: str | None) -> str:
 
 
 def _judge_actor(exchange: Exchange, account: ProbedAccount, look: Look) -> Verdict:
-    if exchange.failure is None and exchange.status == UNAUTHORIZED and is_error(exchange.text):
+    if exchange.failure is None and exchange.status == UNAUTHORIZED and _wants_signature(exchange.text):
         return restricted("secure mode: the actor is shown to servers that sign their requests only")
     failure = exchange.unless_whole()
     if failure is None and not is_actor(exchange.text):
         failure = Failure(Reason.JSON, "the answer is not an actor: no JSON object with an id and a type")
     return failed(failure, "actor") if failure else passed(f"{account.name}@{look.instance.domain}")
+
+
+def _wants_signature(body: str) -> bool:
+    """Up to 4.0 the refusal is this text, later an error document (mastodon PR #21617)."""
+    return body.strip() == "Request not signed" or is_error(body)

@@ -54,6 +54,7 @@ class Gate:
         self.opened = False
         self._rule = rule
         self._refused: list[str] = []
+        self._own_trouble: str | None = None
 
     def open(self, _purpose: int, address: Any) -> socket.socket | int:
         """Return a socket for libcurl, or the value that tells it to try another address."""
@@ -62,10 +63,16 @@ class Gate:
             self._refused.append(literal)
             return pycurl.SOCKET_BAD
         self.opened = True
-        return self.connections.open(address)
+        try:
+            return self.connections.open(address)
+        except OSError as error:
+            self._own_trouble = error.strerror
+            return pycurl.SOCKET_BAD
 
     def failure(self) -> Failure | None:
         """Return the failure of a request that had no permitted address."""
+        if self._own_trouble is not None:
+            return Failure(Reason.INTERNAL, f"the exporter could not open a socket: {self._own_trouble}")
         if self.opened or not self._refused:
             return None
         return Failure(Reason.ADDRESS, f"refused to connect to {self._refused[0]}: third-party text led there")

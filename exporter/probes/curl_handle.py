@@ -108,7 +108,10 @@ class CurlHandle:
         """Return when the server's own certificate ends; None without a handshake in this transfer."""
         chain = self.curl.getinfo(pycurl.INFO_CERTINFO)
         ends = dict(chain[0]).get("Expire date") if chain else None
-        return float(ssl.cert_time_to_seconds(ends)) if ends else None
+        try:
+            return float(ssl.cert_time_to_seconds(ends)) if ends else None
+        except ValueError:
+            return None  # OpenSSL prints a malformed date as such
 
     def _phases(self, total: float) -> Phases:
         connected = self.curl.getinfo(pycurl.CONNECT_TIME)

@@ -19,7 +19,7 @@ async def check(visit: Visit, look: Look) -> Verdict:
     if account.is_instance_actor:
         return absent("the server names no contact account, and the instance actor has no page: set `account:`")
     page = await visit.get(f"{look.instance.url}/@{quote(account.name)}", Ask(accept="text/html", trusted=True))
-    if page.failure is None and urlsplit(page.url).path == SIGN_IN_PATH:
+    if page.unless_ok() is None and urlsplit(page.url).path == SIGN_IN_PATH:
         return restricted("limited federation: user pages are for signed-in people only")
     failure = page.unless_ok() or _unless_named(page, account, look)
     return failed(failure) if failure else passed(f"@{account.name}@{look.instance.domain}")

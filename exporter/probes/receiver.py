@@ -7,6 +7,7 @@ BODY_LIMIT_BYTES = 2 * 1024 * 1024
 """What is read of a body, after decompression."""
 
 HEADER_LIMIT_BYTES = 256 * 1024
+_END_OF_HEADER = (b"\r\n", b"\n")
 _ABORT = 0  # a callback that takes less than it was given makes libcurl stop
 
 
@@ -24,13 +25,13 @@ class Receiver:
 
     def take_header(self, line: bytes) -> int | None:
         """Take a line of the header; of several answers (100, then 200) the last counts."""
-        if line.startswith(b"HTTP/"):
+        if self._lines and self._lines[-1] in _END_OF_HEADER:
             self._lines.clear()
         self._header_bytes += len(line)
         if self._header_bytes > HEADER_LIMIT_BYTES:
             return _ABORT
         self._lines.append(line)
-        if self._headers_only and line in (b"\r\n", b"\n") and not self._interim():
+        if self._headers_only and line in _END_OF_HEADER and not self._interim():
             self.complete = True
             return _ABORT
         return None

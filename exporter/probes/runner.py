@@ -108,7 +108,7 @@ def _result(name: str, visit: Visit, verdict: Verdict) -> ProbeResult:
         reason=failure.reason if failure else None,
         detail=failure.detail if failure else verdict.detail,
         http_status=visit.http_status,
-        duration_seconds=sum(hop.duration_seconds for hop in visit.hops),
+        duration_seconds=visit.duration_seconds,
         phases=visit.phases,
         cached=visit.cached,
         restricted=verdict.restricted,
@@ -132,7 +132,16 @@ def _merge(families: Sequence[AddressFamilies], outcomes: Sequence[Outcome]) -> 
     broken = ", ".join(f"IPv{entry.family}" for entry in by_family if not entry.success)
     trace = tuple(hop for result in results for hop in result.trace)
     detail = f"over {broken}: {worst.detail}" if broken else worst.detail
-    return replace(worst, detail=detail, families=by_family, trace=trace)
+    expiries = [result.certificate_expiry_timestamp_seconds for result in results]
+    return replace(
+        worst,
+        detail=detail,
+        families=by_family,
+        trace=trace,
+        cached=any(result.cached for result in results),
+        restricted=any(result.restricted for result in results),
+        certificate_expiry_timestamp_seconds=min((end for end in expiries if end is not None), default=None),
+    )
 
 
 async def _details(look: Look, assignment: Assignment) -> InstanceDetails:

@@ -12,6 +12,9 @@ from exporter.probes.result import Failure, Reason
 from exporter.probes.verdict import Verdict, failed, unless_keywords, unless_truncated
 from exporter.probes.visit import Ask, Visit
 
+LISTING_LIMIT_SECONDS = 1.0
+"""A store that hangs over its listing must not make the whole probe long."""
+
 _CHECK_FILE = "check.txt"
 _NOTHING_STORED = (
     "the server announces no stored image and no storage host; put check.txt there and name it: `storage:`"
@@ -68,7 +71,8 @@ def _judge(exchange: Exchange, stored: StoredObject, look: Look) -> Failure | No
 
 async def _is_listing_open(visit: Visit, stored: StoredObject) -> bool | None:
     """Ask for the root of the bucket: that of the host, and, where addressed by path, the first folder."""
-    answers = [await visit.get_aside(url, Ask(trusted=stored.trusted)) for url in _bucket_roots(stored.url)]
+    ask = Ask(trusted=stored.trusted)
+    answers = [await visit.get_aside(url, ask, LISTING_LIMIT_SECONDS) for url in _bucket_roots(stored.url)]
     told = [exchange for exchange in answers if exchange.failure is None]
     if not told:
         return None

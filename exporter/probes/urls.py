@@ -14,6 +14,7 @@ NONCE = "mastodon_exporter"
 _KEPT = "%/:?@!$&'()*+,;=~[]"  # what means something in a path or query, or is encoded already
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 _SIGNED = re.compile(r"(?:^|&)(?:x-amz-signature|x-goog-signature|signature|sig)=", re.IGNORECASE)
+_USER = re.compile(r"//[^/?#@]*@")
 _SECRET = re.compile(r"signature|token|key|credential|secret|password|sig$", re.IGNORECASE)
 
 
@@ -44,7 +45,7 @@ def follow(url: str, location: str) -> str | Failure:
     except ValueError:
         target = None
     if target is None:
-        return Failure(Reason.REDIRECT, f"redirects to something that is no http or https address: {location[:100]!r}")
+        return Failure(Reason.REDIRECT, f"redirects to something that is no http or https address: {_bare(location)!r}")
     return target
 
 
@@ -74,8 +75,13 @@ def _ascii_host(host: str) -> str | None:
     return f"[{host}]" if ":" in host else host
 
 
+def _bare(location: str) -> str:
+    return _USER.sub("//", location).partition("?")[0][:100]
+
+
 def shown(url: str) -> str:
-    """Return the URL as people may see it: the values of query parameters that grant access are masked."""
+    """Return the URL as people may see it: without credentials, and with what grants access masked in its query."""
+    url = _USER.sub("//", url)
     parts = urlsplit(url)
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     if not any(_SECRET.search(name) for name, _ in pairs):

@@ -12,7 +12,7 @@ from exporter.probes.connections import Connections
 from exporter.probes.curl_failure import clean
 from exporter.probes.exchange import CACHE_HEADERS, REDIRECTS, CacheUse, Exchange, cache_use
 from exporter.probes.request import Answer, Request
-from exporter.probes.resolver import Addresses, Resolver, literal
+from exporter.probes.resolver import Addresses, Resolver, is_address, literal
 from exporter.probes.result import Failure, Hop, Phases, Reason
 from exporter.probes.transfer import Transfers
 from exporter.probes.urls import canonical, follow, make_unique, shown, without_nonce
@@ -101,6 +101,7 @@ class Visit:
     phases: Phases = Phases()
     cached: bool = False
     http_status: int | None = None
+    duration_seconds: float = 0.0
     certificate_expiries: list[float] = field(default_factory=list)
 
     async def get(self, url: str, ask: Ask = Ask()) -> Exchange:
@@ -119,11 +120,13 @@ class Visit:
             exchange = await self._hop(target, replace(ask, trusted=False))
         return exchange
 
-    async def get_aside(self, url: str, ask: Ask) -> Exchange:
-        """Ask for something that is not what the check is about: its status and its cache are not the check's."""
-        status, cached = self.http_status, self.cached
-        exchange = await self.get(url, ask)
-        self.http_status, self.cached = status, cached
+    async def get_aside(self, url: str, ask: Ask, limit_seconds: float | None = None) -> Exchange:
+        """Ask for something that is not what the check is about: of the check's figures, none is changed by it."""
+        aside = replace(self, hops=[], certificate_expiries=[])
+        if limit_seconds is not None:
+            aside.deadline = min(self.deadline, asyncio.get_running_loop().time() + limit_seconds)
+        exchange = await aside.get(url, ask)
+        self.hops += aside.hops
         return exchange
 
     async def _hop(self, url: str, ask: Ask) -> Exchange:
@@ -140,7 +143,7 @@ class Visit:
             async with asyncio.timeout_at(self.deadline):
                 request = await self.route.request(url, headers, trusted=ask.trusted)
         except TimeoutError:
-            request = Failure(Reason.DNS, f"no name server answered for {urlsplit(url).hostname} in time")
+            request = _unresolved(urlsplit(url).hostname or "")
         resolved = Phases(resolve=asyncio.get_running_loop().time() - started)
         if isinstance(request, Failure):
             return Answer(failure=request, phases=resolved)
@@ -154,11 +157,18 @@ class Visit:
 
     def _remember(self, url: str, answer: Answer, duration_seconds: float) -> None:
         self.phases += answer.phases
+        self.duration_seconds += duration_seconds
         self.cached = self.cached or cache_use(answer.headers) is not CacheUse.NONE
         self.http_status = answer.status
         if answer.certificate_expiry_timestamp_seconds is not None:
             self.certificate_expiries.append(answer.certificate_expiry_timestamp_seconds)
         self.hops.append(_hop_of(url, answer, duration_seconds))
+
+
+def _unresolved(host: str) -> Failure:
+    if is_address(host):
+        return Failure(Reason.TIMEOUT, "no time was left to ask")
+    return Failure(Reason.DNS, f"no name server answered for {host} in time")
 
 
 def _endless(target: str, seen: set[str]) -> Failure | None:

@@ -2,7 +2,8 @@
 
 from urllib.parse import urlsplit
 
-from exporter.mastodon.pages import SIGN_IN_PATH, is_main_page
+from exporter.mastodon.pages import SIGN_IN_PATH, announced_domain, is_main_page
+from exporter.probes.curl_failure import clean
 from exporter.probes.exchange import NOT_FOUND, OK, Exchange
 from exporter.probes.look import Look
 from exporter.probes.result import Failure
@@ -20,7 +21,7 @@ async def check(visit: Visit, look: Look) -> Verdict:
     page = await visit.get(look.instance.url + (configured or _ABOUT), _HTML)
     if configured is None and _is_missing(page):
         page = await visit.get(look.instance.url + _ABOUT_BEFORE_4, _HTML)
-    if _is_missing(page) and await _leads_to_sign_in(visit, look):
+    if configured is None and _is_missing(page) and await _leads_to_sign_in(visit, look):
         return restricted("limited federation: the main page is for signed-in people only")
     failure = page.unless_ok() or _unless_recognised(page, look)
     return failed(failure) if failure else passed()
@@ -43,4 +44,11 @@ def _unless_recognised(page: Exchange, look: Look) -> Failure | None:
         return failure
     if is_main_page(page.text, look.instance.domain):
         return None
-    return unless_truncated(page, f"the page is not the main page of a Mastodon server for {look.instance.domain}")
+    return unless_truncated(page, _unrecognised(page, look.instance.domain))
+
+
+def _unrecognised(page: Exchange, domain: str) -> str:
+    announced = announced_domain(page.text)
+    if announced is None:
+        return f"the page is not the main page of a Mastodon server for {domain}"
+    return f"the page is the main page of {clean(announced)}, not of {domain} (is `domain:` the part after the @?)"
