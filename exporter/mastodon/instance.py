@@ -19,8 +19,6 @@ class Announcement:
     media: tuple[str, ...] = ()
     status_page: str | None = None
     peers: int | None = None
-    users: int | None = None
-    statuses: int | None = None
 
 
 def read_announcement(document: object, base_url: str) -> Announcement:
@@ -36,8 +34,6 @@ def read_announcement(document: object, base_url: str) -> Announcement:
         media=_stored_images(document, base_url),
         status_page=lookup_text(document, "configuration", "urls", "status"),
         peers=lookup_count(document, "stats", "domain_count"),
-        users=lookup_count(document, "stats", "user_count"),
-        statuses=lookup_count(document, "stats", "status_count"),
     )
 
 

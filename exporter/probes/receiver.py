@@ -25,7 +25,7 @@ class Receiver:
 
     def take_header(self, line: bytes) -> int | None:
         """Take a line of the header; of several answers (100, then 200) the last counts."""
-        if self._lines and self._lines[-1] in _END_OF_HEADER:
+        if line.startswith(b"HTTP/") and self._lines and self._lines[-1] in _END_OF_HEADER:
             self._lines.clear()
         self._header_bytes += len(line)
         if self._header_bytes > HEADER_LIMIT_BYTES:

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 from weakref import WeakValueDictionary
@@ -23,39 +24,65 @@ Addresses = tuple[str, ...]
 _FAMILY = {AddressFamilies.IPV4: socket.AF_INET, AddressFamilies.IPV6: socket.AF_INET6}
 
 
+@dataclass
+class _SharedLookup:
+    """One look-up and how many wait for it; once `begun` it cannot be taken back."""
+
+    host: str
+    families: AddressFamilies
+    waiting: int = 0
+    begun: bool = False
+    task: asyncio.Task[Addresses | Failure] | None = None
+
+
 class Resolver:
     """Looks names up in at most eight threads; callers that ask for one name at one time share one look-up.
 
     Belongs to one event loop. The threads are daemons: a name server that never answers delays neither
-    a probe nor the end of the program.
+    a probe nor the end of the program. A look-up that nobody waits for any more is never begun.
     """
 
     def __init__(self, lookup: Lookup = socket.getaddrinfo) -> None:
         self._lookup = lookup
         self._free = asyncio.Semaphore(MAX_LOOKUPS)
         self._shares: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
-        self._under_way: dict[tuple[str, AddressFamilies], asyncio.Task[Addresses | Failure]] = {}
+        self._under_way: dict[tuple[str, AddressFamilies], _SharedLookup] = {}
 
     async def resolve(self, host: str, families: AddressFamilies, asker: str = "") -> Addresses | Failure:
         """Return the addresses of a host, best first, for an instance; may be cancelled at any time."""
         if is_address(host):
             return literal(host, families)
-        key = (host, families)
-        task = self._under_way.get(key)
-        if task is None:
-            task = asyncio.create_task(self._resolve_in_thread(host, families, asker))
-            self._under_way[key] = task
-            task.add_done_callback(lambda _: self._under_way.pop(key, None))
-        return await asyncio.shield(task)
+        shared = self._under_way.setdefault((host, families), _SharedLookup(host, families))
+        if shared.task is None:
+            shared.task = asyncio.create_task(self._run(shared, asker))
+        shared.waiting += 1
+        try:
+            return await asyncio.shield(shared.task)
+        finally:
+            shared.waiting -= 1
+            if not shared.waiting and not shared.begun:
+                shared.task.cancel()
+                self._forget(shared)
 
-    async def _resolve_in_thread(self, host: str, families: AddressFamilies, asker: str) -> Addresses | Failure:
-        loop = asyncio.get_running_loop()
+    async def _run(self, shared: _SharedLookup, asker: str) -> Addresses | Failure:
         share = self._shares.setdefault(asker, asyncio.Semaphore(MAX_LOOKUPS_OF_ONE_ASKER))
-        async with share, self._free:
-            answer: asyncio.Future[Addresses | Failure] = loop.create_future()
-            run = _LookupThread(self._lookup, host, families, answer)
-            threading.Thread(target=run, name="resolver", daemon=True).start()
-            return await answer
+        try:
+            async with share, self._free:
+                shared.begun = True
+                return await self._in_thread(shared)
+        finally:
+            self._forget(shared)
+
+    async def _in_thread(self, shared: _SharedLookup) -> Addresses | Failure:
+        answer: asyncio.Future[Addresses | Failure] = asyncio.get_running_loop().create_future()
+        run = _LookupThread(self._lookup, shared.host, shared.families, answer)
+        threading.Thread(target=run, name="resolver", daemon=True).start()
+        return await answer
+
+    def _forget(self, shared: _SharedLookup) -> None:
+        key = (shared.host, shared.families)
+        if self._under_way.get(key) is shared:
+            del self._under_way[key]
 
 
 class _LookupThread:
@@ -83,7 +110,7 @@ def look_up(lookup: Lookup, host: str, families: AddressFamilies) -> Addresses |
     """Ask the system's resolver; blocks for as long as that takes."""
     try:
         found = lookup(host, None, _FAMILY.get(families, socket.AF_UNSPEC), socket.SOCK_STREAM)
-    except UnicodeError:
+    except ValueError:  # of names that cannot be encoded: too long, an empty label, a NUL
         return Failure(Reason.DNS, f"{host[:100]} is not a host name")
     except OSError as error:
         kind = f" (only IPv{families.value} is wanted)" if families in _FAMILY else ""

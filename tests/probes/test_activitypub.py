@@ -79,8 +79,9 @@ def test_links_without_a_self_link_to_an_actor_fail(site: Site, result_of: Resul
     assert result_of("activitypub").reason is Reason.SELF_LINK
 
 
-def test_secure_mode_is_restricted_and_not_down(site: Site, result_of: ResultOf) -> None:
-    site.routes["/ap/users/1"] = SIGNATURE_WANTED
+@pytest.mark.parametrize("reply", [SIGNATURE_WANTED, Reply(401, b"Request not signed", "text/plain")])
+def test_secure_mode_is_restricted_and_not_down(site: Site, result_of: ResultOf, reply: Reply) -> None:
+    site.routes["/ap/users/1"] = reply
     result = result_of("activitypub")
     assert (result.success, result.restricted, result.http_status) == (True, True, 401)
 
@@ -95,6 +96,15 @@ def test_the_instance_actor_is_asked_about_where_no_account_is_known(site: Site,
     site.routes[WEBFINGER] = mastodon_site.webfinger(f"acct:{site.domain}@{site.domain}", f"{site.url}/actor")
     site.routes["/actor"] = Reply(200, mastodon_site.actor(f"{site.url}/actor").body, ACTIVITY)
     assert result_of("activitypub").success
+
+
+def test_an_instance_actor_may_go_by_another_name(site: Site, result_of: ResultOf) -> None:
+    without_contact(site, "4.6.0")
+    site.routes[WEBFINGER] = mastodon_site.webfinger(f"acct:mastodon.internal@{site.domain}", f"{site.url}/actor")
+    site.routes["/actor"] = mastodon_site.actor(f"{site.url}/actor")
+    assert result_of("activitypub").success
+    site.routes[WEBFINGER] = mastodon_site.webfinger("acct:mastodon.internal@other.example", f"{site.url}/actor")
+    assert result_of("activitypub").reason is Reason.SUBJECT
 
 
 def test_there_is_no_check_where_there_is_no_instance_actor_either(

@@ -53,3 +53,18 @@ def test_there_is_no_profile_where_only_the_instance_actor_is_known(
 def test_an_account_that_was_never_learnt_fails_by_discovery(site: Site, result_of: ResultOf) -> None:
     site.routes["/api/v2/instance"] = page("down", 500)
     assert result_of("profile").reason is Reason.DISCOVERY
+
+
+def test_a_sign_in_page_that_is_broken_is_down(site: Site, result_of: ResultOf) -> None:
+    site.routes |= {"/@admin": redirect("/auth/sign_in"), "/auth/sign_in": page("error", 500)}
+    result = result_of("profile")
+    assert (result.reason, result.restricted) == (Reason.HTTP_STATUS, False)
+
+
+@pytest.mark.parametrize("name", ["\ud83d", "a/b?c", "ünicode", " "])
+def test_an_announced_name_of_any_kind_is_no_fault_of_the_exporter(site: Site, result_of: ResultOf, name: str) -> None:
+    site.routes["/api/v2/instance"] = document(
+        mastodon_site.instance_v2(site) | {"contact": {"account": {"acct": name}}}
+    )
+    site.routes["/.well-known/webfinger"] = page("", 404)
+    assert result_of("activitypub").reason is not Reason.INTERNAL

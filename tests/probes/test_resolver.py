@@ -123,6 +123,25 @@ def test_one_server_that_leads_to_names_without_end_leaves_threads_for_the_other
     assert server.most_at_once <= MAX_LOOKUPS_OF_ONE_ASKER
 
 
+def test_a_look_up_that_nobody_waits_for_any_more_is_never_begun() -> None:
+    server = NameServer("192.0.2.1", stuck=True)
+
+    async def work() -> Any:
+        resolver = Resolver(server)
+        waiting = [asyncio.create_task(resolver.resolve(f"{n}.test", AUTO, "hostile")) for n in range(50)]
+        await asyncio.sleep(0)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        again = asyncio.create_task(resolver.resolve("49.test", AUTO, "other"))
+        await asyncio.sleep(0)
+        server.answering.set()
+        return await again
+
+    assert run(work) == ("192.0.2.1",)
+    assert len(server.asked) <= MAX_LOOKUPS_OF_ONE_ASKER + 1
+
+
 def test_a_caller_that_gives_up_does_not_take_the_answer_from_the_others() -> None:
     server = NameServer("192.0.2.1", stuck=True)
 

@@ -6,7 +6,7 @@ from exporter.config.model import CheckSettings, Keyword
 from exporter.probes.result import ProbeResult, Reason
 from tests.probes import mastodon_site
 from tests.probes.mastodon_site import PNG
-from tests.probes.site import Reply, Site, document, page
+from tests.probes.site import Reply, Site, document, page, say_nothing
 
 ResultOf = Callable[..., ProbeResult]
 LISTING = page('<?xml version="1.0"?><ListBucketResult><Name>files</Name></ListBucketResult>')
@@ -132,3 +132,12 @@ def test_a_folder_of_mastodons_is_not_taken_for_a_bucket(other_site: Site, resul
     other_site.routes["/site_uploads/1.png"] = Reply(200, PNG, "image/png")
     result_of("storage", storage=f"{other_site.url}/site_uploads/1.png")
     assert [asked.path for asked in other_site.asked] == ["/site_uploads/1.png", "/"]
+
+
+def test_a_listing_that_hangs_costs_a_second_and_is_not_in_the_checks_figures(
+    other_site: Site, result_of: ResultOf
+) -> None:
+    other_site.routes |= {"/check.txt": page("OK"), "/": Reply(misbehave=say_nothing)}
+    result = result_of("storage", storage=f"{other_site.url}/check.txt")
+    assert (result.success, result.bucket_listing_open) == (True, None)
+    assert result.duration_seconds < 0.9

@@ -1,6 +1,7 @@
 """Caches, redirects and the address rule: what holds for every request of every check."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -119,16 +120,6 @@ def serving_as(site: Site, address: str, **names: str) -> Prober:
         return [entry(names.get(host.partition(".")[0], address))]
 
     return Prober(Memory(None), Resolver(lookup))
-
-
-def test_a_public_server_may_not_lead_to_loopback(site: Site, other_site: Site) -> None:
-    """The public server is played by the site: its name is configured to lie on loopback, `resolve` only for itself."""
-    site.routes["/about"] = redirect(f"{other_site.url}/secret")
-    other_site.routes["/secret"] = page("secret")
-    instance = Instance("test", f"http://public.test:{site.port}", "public.test", listed=False, resolve={})
-    with serving_as(site, "127.0.0.1") as prober:
-        assert failures(prober.probe(instance, ["web"], 5.0)) == {"web": "address"}
-    assert other_site.asked == []
 
 
 def test_a_target_that_is_not_listed_may_not_lie_on_loopback_itself(site: Site, prober: Prober) -> None:
@@ -287,3 +278,35 @@ def test_what_is_kept_of_a_probe_for_people_is_bounded(site: Site, look: Look) -
     site.routes = {path: Reply(200, b"a" * 100_000, headers=flood) for path in site.routes}
     kept = sum(len(repr(result)) for result in look().results)
     assert kept < 50_000
+
+
+def test_a_header_that_looks_like_a_status_line_hides_nothing(site: Site, result_of: ResultOf) -> None:
+    site.routes["/health"] = Reply(
+        misbehave=send(b"HTTP/1.1 200 OK\r\nX-Cached: STALE\r\nHTTP/foo: bar\r\nContent-Length: 2\r\n\r\nOK")
+    )
+    assert result_of("health").reason is Reason.CACHED_STALE
+
+
+def test_trailers_hide_nothing(site: Site, result_of: ResultOf) -> None:
+    head = b"HTTP/1.1 200 OK\r\nX-Cached: STALE\r\nTransfer-Encoding: chunked\r\n\r\n"
+    site.routes["/health"] = Reply(misbehave=send(head + b"2\r\nOK\r\n0\r\nX-Cached: MISS\r\n\r\n"))
+    assert result_of("health").reason is Reason.CACHED_STALE
+
+
+SLOW_BODIES = {
+    "/.well-known/host-meta": b"<x>" + b"<a/>" * 500_000 + b"</x>",
+    "/api/v2/instance": b"[" + b"[]," * 690_000 + b"0]",
+    "/about": b"<meta property='og:site_name' content='" + b"&aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" * 60_000 + b"'>/packs/",
+}
+
+
+def test_bodies_made_to_be_slow_do_not_hold_up_the_probe_of_another_server(
+    site: Site, other_site: Site, prober: Prober
+) -> None:
+    site.routes |= {path: Reply(body=body) for path, body in SLOW_BODIES.items()}
+    other_site.routes.update(mastodon_site.newest(other_site))
+    with ThreadPoolExecutor(4) as pool:
+        hostile = [pool.submit(prober.probe, instance_at(site), None, 5.0) for _ in range(3)]
+        healthy = pool.submit(prober.probe, instance_at(other_site, name="other"), None, 2.0)
+        assert failures(healthy.result()) == {}
+    assert "internal" not in {reason for probe in hostile for reason in failures(probe.result()).values()}

@@ -106,3 +106,14 @@ def test_that_a_word_is_absent_is_not_believed_of_a_body_that_was_cut(site: Site
     site.routes["/about"] = Reply(body=mastodon_site.main_page_4(site.domain).body + b" " * 3_000_000)
     settings = {"web": CheckSettings(absent=Keyword("sorry"))}
     assert result_of("web", checks=settings).reason is Reason.BODY_TOO_LARGE
+
+
+def test_a_misspelt_path_is_down_though_the_front_page_leads_to_sign_in(site: Site, result_of: ResultOf) -> None:
+    site.routes |= {"/": redirect("/auth/sign_in"), "/auth/sign_in": SIGN_IN}
+    assert result_of("web", checks={"web": CheckSettings(path="/typo")}).reason is Reason.HTTP_STATUS
+
+
+def test_the_main_page_of_another_domain_says_which_one_to_configure(site: Site, result_of: ResultOf) -> None:
+    site.routes["/about"] = mastodon_site.main_page_4("qdon.example")
+    result = result_of("web")
+    assert (result.reason, "qdon.example" in result.detail, "domain:" in result.detail) == (Reason.KEYWORD, True, True)
