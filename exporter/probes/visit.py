@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from exporter.addresses import AddressRule, rule_for_own_addresses
-from exporter.config.model import AddressFamilies, Instance
+from exporter.config.model import AddressFamilies, Instance, origin
 from exporter.mastodon.documents import MAX_TEXT_LENGTH
 from exporter.probes.connections import Connections
 from exporter.probes.curl_failure import clean
@@ -67,9 +67,17 @@ class Route:
         addresses = await self.addresses(urlsplit(url).hostname or "")
         if isinstance(addresses, Failure):
             return addresses
-        rule = None if trusted and self._instance.listed else await self.rule()
+        named = self._instance.listed and (trusted or self._is_own(url))
+        rule = None if named else await self.rule()
         ca_file = str(self._instance.ca_file or self._network.ca_file)
         return Request(url, addresses, ca_file, headers, rule)
+
+    def _is_own(self, url: str) -> bool:
+        """Tell whether a URL leads to the server itself, where its certificate proves that nobody else answers.
+
+        So a redirect within a server whose name has a private address beside a public one is followed.
+        """
+        return origin(url) in (self._instance.url, f"https://{self._instance.domain}") and url.startswith("https:")
 
     def close(self) -> None:
         """Stop waiting for names that have not been found."""

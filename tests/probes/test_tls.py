@@ -12,10 +12,13 @@ import pytest
 import trustme
 
 from exporter.config.model import Instance
+from exporter.probes.memory import Memory
 from exporter.probes.prober import Prober
+from exporter.probes.resolver import Resolver
 from exporter.probes.result import ProbeResult, Reason
 from tests.probes import mastodon_site
-from tests.probes.site import Site, drip
+from tests.probes.site import Site, drip, redirect
+from tests.probes.test_resolver import entry
 
 NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
 IN_30_DAYS = NOW + dt.timedelta(days=30)
@@ -104,3 +107,20 @@ def test_a_handshake_that_does_not_end_is_a_time_out_at_the_deadline(prober: Pro
     assert time.monotonic() - started < 1.2
     assert (result.reason, "TLS" in result.detail) == (Reason.TIMEOUT, True)
     assert result.phases.tls > 0.9
+
+
+def test_a_server_may_lead_to_itself_wherever_its_name_lies_if_its_certificate_proves_it(
+    authority: trustme.CA, ca_file: Path
+) -> None:
+    """One address of the name is not public: over HTTP a redirect would not be followed to it."""
+
+    def lookup(_host: str, *_: object) -> list[object]:
+        return [entry("127.0.0.1"), entry("192.0.2.1")]
+
+    with (
+        Site(tls=context(authority.issue_cert("mixed.test"))) as site,
+        Prober(Memory(None), Resolver(lookup)) as prober,
+    ):
+        site.routes |= {"/about": redirect("/moved"), "/moved": mastodon_site.main_page_4("mixed.test")}
+        instance = Instance("test", f"https://mixed.test:{site.port}", "mixed.test", ca_file=ca_file)
+        assert prober.probe(instance, ["web"], 5.0).results[0].success
