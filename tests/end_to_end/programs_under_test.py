@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 import requests
@@ -62,16 +63,21 @@ def started(arguments: Sequence[str], url: str, log: Path) -> Iterator[Running]:
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until any HTTP answer comes."""
+    """Wait until an HTTP answer comes that is no "not yet" (5xx)."""
     give_up = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < give_up and process.poll() is None:
-        try:
-            requests.get(url, timeout=1)
-        except requests.RequestException:
-            time.sleep(0.05)
-        else:
+        if is_up(url):
             return
+        time.sleep(0.05)
     raise AssertionError(f"{process.args!r} does not answer:\n{log.read_text()}")
+
+
+def is_up(url: str) -> bool:
+    """Tell whether something answers there, and not with 5xx."""
+    try:
+        return requests.get(url, timeout=1).status_code < HTTPStatus.INTERNAL_SERVER_ERROR
+    except requests.RequestException:
+        return False
 
 
 @contextmanager
