@@ -10,6 +10,11 @@ MastodonExporterError
 │   ├── UnknownTarget        no such instance, or not a URL
 │   ├── UnlistedTarget       a URL that the configuration does not list
 │   └── UnknownCheck         no such check
+├── LogChanged               a log's file is no longer the one that was found; caught by the follower, which looks again
+├── LogDamaged               a compressed log breaks off; caught by the follower
+├── UnreadableLog            a log named on the command line cannot be read to its end
+├── UnclearLog               which log is meant, or how it was written, is not clear
+├── NothingCounted           the exporter has not counted any log yet
 ├── UnknownFault             the sample server has no such fault to switch
 └── CheckFailed              a check ends with a failure; caught by the probe runner only
 
@@ -89,6 +94,26 @@ class UnlistedTarget(TargetError):
 
 class UnknownCheck(TargetError):
     """There is no check of that name."""
+
+
+class LogChanged(MastodonExporterError):
+    """The name of a log's file leads to another file by now."""
+
+
+class LogDamaged(MastodonExporterError):
+    """A compressed log is cut off or is not what it seems."""
+
+
+class UnreadableLog(MastodonExporterError):
+    """A log named on the command line cannot be read to its end."""
+
+
+class UnclearLog(MastodonExporterError):
+    """Which log is meant, or how it was written, is not clear."""
+
+
+class NothingCounted(MastodonExporterError):
+    """The exporter has not counted any log yet."""
 
 
 class UnknownFault(MastodonExporterError):

@@ -32,6 +32,14 @@ def configure(
     logging.getLogger(_OWN_LOGGER).setLevel(level.upper())
 
 
+def configured() -> tuple[str, str | None]:
+    """Return the level and the format in force, as `configure` takes them, for a process of the same program."""
+    handlers = (one for one in logging.getLogger().handlers if one.get_name() == _HANDLER_NAME)
+    formats = ["json" if isinstance(one.formatter, JsonFormatter) else "text" for one in handlers]
+    level = logging.getLevelName(logging.getLogger(_OWN_LOGGER).getEffectiveLevel())
+    return level.lower(), next(iter(formats), None)
+
+
 def _install(handler: logging.Handler) -> None:
     root = logging.getLogger()
     for one in [one for one in root.handlers if one.get_name() == _HANDLER_NAME]:

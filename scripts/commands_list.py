@@ -29,10 +29,11 @@ def page() -> str:
     return "\n".join([_HEAD, *sections])
 
 
-def _sections(name: str, group: click.Group) -> Iterator[str]:
-    yield _section(name, group, None)
-    for key, command in group.commands.items():
-        yield _section(key, command, click.Context(group, info_name=name))
+def _sections(name: str, command: click.Command, parent: click.Context | None = None) -> Iterator[str]:
+    yield _section(name, command, parent)
+    if isinstance(command, click.Group):
+        for key, subcommand in command.commands.items():
+            yield from _sections(key, subcommand, click.Context(command, info_name=name, parent=parent))
 
 
 def _section(name: str, command: click.Command, parent: click.Context | None) -> str:

@@ -3,13 +3,17 @@
 Run it with `make docs`; tests/test_documentation.py fails where the page is not what this writes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from prometheus_client import Metric
-from prometheus_client.registry import Collector
 
-from exporter.config import CHECK_NAMES, Config, Instance
+from exporter.accesslog.counts import Counted, LogRecord, Series
+from exporter.accesslog.entry import UnparsedReason
+from exporter.accesslog.metrics import families, source_info
+from exporter.accesslog.position import Trouble
+from exporter.config import CHECK_NAMES, AccessLog, Config, Instance
+from exporter.mastodon.senders import CALLBACK_AGENTS
 from exporter.probes.metrics import ReportCollector
 from exporter.probes.result import PHASES, FamilyResult, InstanceDetails, InstanceReport, ProbeResult, Reason
 from exporter.server import Running
@@ -34,6 +38,20 @@ _PROBE = """
 
 One scrape runs its checks. A failed check is an answer with value 0, never a failed scrape.
 """
+_ACCESS_LOGS = """
+## `/metrics`: access logs
+
+What has been counted of each log in `access_logs`, as it is stored; `log` is its name. No counter goes back, whatever
+happens to the exporter; only a domain's series may end, where others need its place, and begin anew later.
+
+Further closed sets here:
+
+- `reason` of a line: {reasons}
+- `reason` of a trouble: {troubles}
+- `agent`: {agents}
+
+`domain` is a domain that the server knows, in A-labels, or `other`; at most `domain_cap` have a series.
+"""
 _EXPORTER = """
 ## `/metrics`: the exporter itself
 
@@ -43,21 +61,27 @@ Beside these, `process_*` as prometheus-client gives them.
 
 def page() -> str:
     """Return the whole page."""
-    head = _HEAD.format(
-        checks=_listed(CHECK_NAMES), phases=_listed(PHASES), reasons=_listed(reason.value for reason in Reason)
-    )
-    return "\n".join(
-        [head, _PROBE, *_table(ReportCollector(_full_report())), _EXPORTER, *_table(_exporter_collector()), ""]
-    ).replace("\n\n\n", "\n\n")
+    parts = [
+        _HEAD.format(checks=_listed(CHECK_NAMES), phases=_listed(PHASES), reasons=_listed(Reason)),
+        _PROBE,
+        *_table(ReportCollector(_full_report()).collect()),
+        _ACCESS_LOGS.format(
+            reasons=_listed(UnparsedReason), troubles=_listed(Trouble), agents=_listed(CALLBACK_AGENTS)
+        ),
+        *_table(families([_full_record()], ["name"])),
+        _EXPORTER,
+        *_table(_exporter_families()),
+        "",
+    ]
+    return "\n".join(parts).replace("\n\n\n", "\n\n")
 
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _table(collector: Collector) -> list[str]:
-    families = (family for family in collector.collect() if not family.name.startswith("process_"))
-    rows = (f"| `{_shown_name(family)}` | {family.type} | {family.documentation} |" for family in families)
+def _table(shown: Iterable[Metric]) -> list[str]:
+    rows = (f"| `{_shown_name(family)}` | {family.type} | {family.documentation} |" for family in shown)
     return ["| metric | type | meaning |", "|---|---|---|", *rows]
 
 
@@ -82,6 +106,12 @@ def _full_report() -> InstanceReport:
     return InstanceReport("name", "https://mastodon.example", 0.0, 0.0, 0.0, (result,), details=details)
 
 
+def _full_record() -> LogRecord:
+    """Return a record in which nothing is missing, so that every family has a sample."""
+    counts = {Series(Counted.CALLBACKS, ("POST", "404")): 1, Series(Counted.DELIVERIES, ("202",)): 1}
+    return LogRecord("name", counts, last_line_timestamp_seconds=0.0)
+
+
 class _Silent:
     """Stands in for the prober: this page asks no server."""
 
@@ -92,9 +122,11 @@ class _Silent:
         return bool(control)
 
 
-def _exporter_collector() -> Collector:
+def _exporter_families() -> Iterator[Metric]:
     config = Config(instances=(), control=("https://www.example.org",))
-    return exporter_registry(Running(lambda: config), _Silent())
+    registry = exporter_registry(Running(lambda: config), _Silent())
+    yield from (family for family in registry.collect() if not family.name.startswith("process_"))
+    yield from source_info([AccessLog("name", "/var/log/nginx/access.log", instance="name")])
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@
 set -eu
 
 # program:package; this list and the place below are other ones while this script itself is tested.
-PROGRAMS=${TEST_PROGRAMS:-nginx:nginx-light promtool:prometheus}
+PROGRAMS=${TEST_PROGRAMS:-nginx:nginx-light promtool:prometheus mtail:mtail}
 BENCHMARK_PROGRAMS="prometheus-blackbox-exporter:prometheus-blackbox-exporter"
 
 # While packages are installed, this file keeps their services from starting.

@@ -71,9 +71,11 @@ def read_named_config() -> Config | None:
     return _read(config_path())
 
 
-def load_config(path: Path | None, instances: tuple[str, ...], listen: str | None) -> Config:
+def load_config(
+    path: Path | None, instances: tuple[str, ...], listen: str | None, access_logs: tuple[str, ...] = ()
+) -> Config:
     """Return the configuration of a file, if there is one, with what the command line adds; or raise ConfigError."""
-    return config_from_flags(_read(path), instances=instances, listen=listen)
+    return config_from_flags(_read(path), instances=instances, listen=listen, access_logs=access_logs)
 
 
 def _read(path: Path | None) -> Config | None:

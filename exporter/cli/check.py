@@ -1,12 +1,14 @@
 """`mastodon-exporter check`: one look now."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import click
 
 from exporter.cli.arguments import Command, everywhere, read_named_config
+from exporter.cli.check_maintenance import tell_harm
 from exporter.cli.ending import FAILED
 from exporter.cli.service import raise_file_limit
 from exporter.cli.table import json_document, print_tables
@@ -19,24 +21,35 @@ from exporter.probes.result import InstanceReport
 from exporter.state import state_folder
 
 AT_ONCE = 32
+_Report = TypeVar("_Report")
 
 
 @click.command("check", cls=Command)
 @click.argument("targets", metavar="[NAME|URL]...", nargs=-1)
 @click.option("--check", "checks", type=click.Choice(CHECK_NAMES), multiple=True, help="Only this check; repeatable.")
+@click.option(
+    "--maintenance", is_flag=True, help="Look instead at what senders of deliveries are answered: would it do harm?"
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--debug", is_flag=True, help="Show what was asked and what came back, step by step.")
 @everywhere
-def check(targets: tuple[str, ...], checks: tuple[str, ...], form: str, debug: bool) -> int:
+def check(  # noqa: PLR0913 click hands over each option as an argument
+    *, targets: tuple[str, ...], checks: tuple[str, ...], maintenance: bool, form: str, debug: bool
+) -> int:
     """Look once, now, at the configured instances or at those named.
 
-    Ends with 0 if all is good, 1 if something is down, 2 if used wrongly.
+    Ends with 0 if all is good, 1 if something is down (with --maintenance: would do harm), 2 if used wrongly.
 
     \b
     Example: mastodon-exporter check https://mastodon.example
     """
     config = read_named_config()
-    reports = probe_all(config, _chosen(config, targets), checks or None)
+    instances = _chosen(config, targets)
+    if maintenance:
+        if checks or debug:
+            raise click.UsageError("--maintenance takes neither --check nor --debug")
+        return tell_harm(ask_all(config, instances, Prober.look_for_harm), form)
+    reports = probe_all(config, instances, checks or None)
     if form == "json":
         click.echo(json_document(reports))
         _tell_what_is_absent(reports)
@@ -51,10 +64,17 @@ def probe_all(
     config: Config | None, instances: Sequence[Instance], checks: Sequence[str] | None
 ) -> list[InstanceReport]:
     """Return a report for each instance, in their order; without a configuration nothing is remembered."""
+    return ask_all(config, instances, lambda prober, one: prober.probe(one, checks, one.timeout_seconds))
+
+
+def ask_all(
+    config: Config | None, instances: Sequence[Instance], ask: Callable[[Prober, Instance], _Report]
+) -> list[_Report]:
+    """Return what comes of asking for each instance, in their order; they are asked side by side."""
     raise_file_limit()
     memory = Memory(state_folder(config, os.environ) if config else None)
     with Prober(memory) as prober, ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(lambda instance: prober.probe(instance, checks, instance.timeout_seconds), instances))
+        return list(pool.map(lambda instance: ask(prober, instance), instances))
 
 
 def _chosen(config: Config | None, targets: Sequence[str]) -> list[Instance]:

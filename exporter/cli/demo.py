@@ -9,7 +9,6 @@ import click
 from exporter.cli.arguments import Command, everywhere
 from exporter.cli.service import run_service, signals_held
 from exporter.config import Config, Instance, config_from_flags
-from exporter.probes.memory import Memory
 from exporter.server import Running
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def demo(listen: str | None, faults_port: int, mastodon_version: str) -> int:
         folder = Path(name)
         with SampleServer(folder, version=mastodon_version, control_port=faults_port) as sample:
             running = Running(lambda: _config(sample, listen))
-            return run_service(running, Memory(folder), lambda: _introduce(sample, running.config))
+            return run_service(running, folder, lambda: _introduce(sample, running.config))
 
 
 def _config(sample: "SampleServer", listen: str | None) -> Config:

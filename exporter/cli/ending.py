@@ -7,13 +7,13 @@ from typing import NoReturn
 
 import click
 
-from exporter.errors import ConfigError, MastodonExporterError, StateError, TargetError
+from exporter.errors import ConfigError, MastodonExporterError, StateError, TargetError, UnclearLog
 
 FAILED = 1
 USED_WRONGLY = 2
 INTERRUPTED = 130
 
-_USAGE_ERRORS = (ConfigError, StateError, TargetError)
+_USAGE_ERRORS = (ConfigError, StateError, TargetError, UnclearLog)
 _log = logging.getLogger(__name__)
 
 

@@ -6,17 +6,21 @@ import click
 
 from exporter.cli import ending
 from exporter.cli.arguments import CONTEXT_SETTINGS, everywhere, version_option
+from exporter.cli.subscriptions import subscriptions
 
 
 @click.group(context_settings=CONTEXT_SETTINGS)
 @version_option
 @everywhere
 def remedy() -> None:
-    """Repair what `mastodon-exporter` finds. This version can only watch: it has no repairs yet.
+    """Repair what `mastodon-exporter` finds. This version tells what is broken, and changes nothing yet.
 
     \b
-    Example: mastodon-remedy --version
+    Example: mastodon-remedy subscriptions broken
     """
+
+
+remedy.add_command(subscriptions)
 
 
 def main() -> NoReturn:

@@ -5,11 +5,12 @@ import resource
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from exporter.cli.ending import INTERRUPTED
 from exporter.probes.memory import Memory
 from exporter.probes.prober import Prober
-from exporter.server import ExporterServer, Running
+from exporter.server import AccessLogs, ExporterServer, Running, Sources
 
 _SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 MAX_OPEN_FILES = 65536
@@ -25,19 +26,26 @@ def signals_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def run_service(running: Running, memory: Memory, started: Callable[[], None] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT, reloading at each SIGHUP; return the exit code. Call it with signals held."""
+def run_service(running: Running, folder: Path, started: Callable[[], None] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT, reloading at each SIGHUP; return the exit code. Call it with signals held.
+
+    `folder` is where state is kept.
+    """
     raise_file_limit()
+    memory = Memory(folder)
+    access_logs = AccessLogs(running, memory, folder)
     # What is loaded by now stays: the garbage collector need not look through it again and again.
     gc.freeze()
     with Prober(memory) as prober:
-        server = ExporterServer(running, prober)
+        server = ExporterServer(running, prober, Sources((access_logs.collector,), access_logs.is_ready))
         server.start()
+        access_logs.start(prober)
         try:
             if started is not None:
                 started()
             return _wait(server)
         finally:
+            access_logs.stop()
             server.stop()
 
 

@@ -1,37 +1,53 @@
-"""The configuration: what it is (`model`) and how it is read (`reader`)."""
+"""The configuration: what it is (`model`) and how it is read (`reader`, `flags`)."""
 
+from exporter.config.flags import config_from_flags
 from exporter.config.hosts import server_url
+from exporter.config.log_format import COMBINED, JSON, Escaping, LogFormat, Variable, log_format
 from exporter.config.model import (
     CHECK_NAMES,
+    DEFAULT_DOMAIN_CAP,
     DEFAULT_LISTEN_HOST,
     DEFAULT_LISTEN_PORT,
     DEFAULT_PORTS,
     DEFAULT_TIMEOUT_SECONDS,
+    AccessLog,
     AddressFamilies,
     CheckSettings,
     Config,
     Instance,
     Keyword,
     Pattern,
+    StartAt,
+    Subscriptions,
     WebSettings,
     origin,
 )
-from exporter.config.reader import config_from_flags, read_config
+from exporter.config.reader import read_config
 
 __all__ = [
     "CHECK_NAMES",
+    "COMBINED",
+    "DEFAULT_DOMAIN_CAP",
     "DEFAULT_LISTEN_HOST",
     "DEFAULT_LISTEN_PORT",
     "DEFAULT_PORTS",
     "DEFAULT_TIMEOUT_SECONDS",
+    "JSON",
+    "AccessLog",
     "AddressFamilies",
     "CheckSettings",
     "Config",
+    "Escaping",
     "Instance",
     "Keyword",
+    "LogFormat",
     "Pattern",
+    "StartAt",
+    "Subscriptions",
+    "Variable",
     "WebSettings",
     "config_from_flags",
+    "log_format",
     "origin",
     "read_config",
     "server_url",

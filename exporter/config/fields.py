@@ -25,13 +25,17 @@ class Source:
 
     def parsed(self, value: Value, parse: Callable[[str], T]) -> T | None:
         """Return what a single value means, or None once its problem has been kept."""
-        if not isinstance(value, Scalar):
-            self.problems.add(value.place, f"must be a single value, not {_KINDS[type(value)]}")
+        scalar = self._single(value)
+        return None if scalar is None else self._parsed_text(scalar, parse)
+
+    def parsed_as_written(self, value: Value, parse: Callable[[str], T]) -> T | None:
+        """Return the same of a value whose `${NAME}` is not the environment's."""
+        scalar = self._single(value)
+        try:
+            return None if scalar is None else parse(scalar.written)
+        except InvalidValue as error:
+            self.problems.add(value.place, str(error))
             return None
-        if value.is_null:
-            self.problems.add(value.place, "has no value; write one, or take it out")
-            return None
-        return self._parsed_text(value, parse)
 
     def fields(self, value: Value, advice: str) -> Fields | None:
         """Return a mapping, an empty one for a null, or None once the problem has been kept."""
@@ -50,6 +54,15 @@ class Source:
             return ()
         self.problems.add(value.place, f"must be a list, not {_KINDS[type(value)]}; {advice}")
         return None
+
+    def _single(self, value: Value) -> Scalar | None:
+        if not isinstance(value, Scalar):
+            self.problems.add(value.place, f"must be a single value, not {_KINDS[type(value)]}")
+            return None
+        if value.is_null:
+            self.problems.add(value.place, "has no value; write one, or take it out")
+            return None
+        return value
 
     def _parsed_text(self, value: Scalar, parse: Callable[[str], T]) -> T | None:
         text = ""
@@ -82,6 +95,11 @@ class Section:
             if key not in known:
                 self.source.problems.add(entry.place, unknown("key", key, known))
 
+    def is_given(self, key: str) -> bool:
+        """Tell whether a key is there and no null."""
+        value = self.value(key)
+        return value is not None and not (isinstance(value, Scalar) and value.is_null)
+
     def place_of(self, key: str) -> Place:
         """Return where a key stands, or the mapping where it is missing."""
         entry = self.fields.entries.get(key)
@@ -94,10 +112,7 @@ class Section:
 
     def optional(self, key: str, parse: Callable[[str], T], default: T) -> T:
         """Return what a key means; the default where it is missing, null or wrong."""
-        value = self.value(key)
-        if isinstance(value, Scalar) and value.is_null:
-            return default
-        return self.needed(key, parse, default)
+        return self.needed(key, parse, default) if self.is_given(key) else default
 
     def needed(self, key: str, parse: Callable[[str], T], default: T) -> T:
         """Return what a key means; the default where it is missing or wrong. A null is wrong."""

@@ -18,6 +18,16 @@ def path_from(folder: Path, text: str) -> Path:
     return folder / text
 
 
+def log_path(folder: Path, text: str) -> str:
+    """Return the absolute path, or the glob, of a log that need not exist yet."""
+    path = path_from(folder, text).absolute()
+    if text.endswith("/"):
+        raise InvalidValue("must name a file, not a folder", "a glob names several: `/var/log/nginx/*access.log`")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidValue("must be UTF-8")
+    return str(path)
+
+
 def readable_file(folder: Path, text: str) -> Path:
     """Return the path of a file that exists and may be read."""
     path = path_from(folder, text)

@@ -6,7 +6,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from exporter.config.checks import read_checks
-from exporter.config.document import Fields, Scalar, Value
+from exporter.config.document import Fields, Value
 from exporter.config.fields import Section, Source
 from exporter.config.files import certificate_file
 from exporter.config.hosts import domain, host_name, ip_address, page_url, server_url, streaming_url
@@ -86,19 +86,15 @@ def _listing(value: Value, source: Source) -> Listing | None:
         return None
     section = Section(fields, source)
     section.refuse_unknown(INSTANCE_KEYS)
-    if _is_null(section.value("url")):
+    if not section.is_given("url"):
         source.problems.add(section.place_of("url"), _URL_MISSING)
     return Listing(
         instance=_instance(section),
         label=f"`{section.place.key_path}` on line {section.place.line}",
         url_place=section.place_of("url"),
         name_place=section.place_of("name" if "name" in section else "url"),
-        name_given=not _is_null(section.value("name")),
+        name_given=section.is_given("name"),
     )
-
-
-def _is_null(value: Value | None) -> bool:
-    return value is None or (isinstance(value, Scalar) and value.is_null)
 
 
 def _instance(section: Section) -> Instance:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from exporter.config.log_format import COMBINED, LogFormat
+
 CHECK_NAMES = ("web", "api", "streaming", "profile", "storage", "activitypub", "health")
 """The seven checks, in the order in which they are shown."""
 
@@ -14,6 +16,7 @@ DEFAULT_LISTEN_HOST = "127.0.0.1"
 DEFAULT_LISTEN_PORT = 10747
 DEFAULT_TIMEOUT_SECONDS = 8.0
 DEFAULT_PORTS = {"http": 80, "https": 443}
+DEFAULT_DOMAIN_CAP = 500
 
 
 class Pattern(Protocol):
@@ -92,6 +95,40 @@ class Instance:
         return self.checks.get(check, DEFAULT_CHECK_SETTINGS)
 
 
+class StartAt(StrEnum):
+    """Where a log is begun the first time ever, if it is there already."""
+
+    END = "end"
+    BEGINNING = "beginning"
+
+
+class Subscriptions(StrEnum):
+    """Whether a broken callback means harm. AUTO: unless the server is known to be 3.0 or newer."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
+@dataclass(frozen=True)
+class AccessLog:
+    """One access log of nginx, or several that a glob names. `path` is absolute; `name` is the label `log`.
+
+    `instance` is the name of the instance whose log it is; None where there is no instance.
+    `host` counts only the requests for that host (lower case), where the format has `$host`.
+    """
+
+    name: str
+    path: str
+    instance: str | None = None
+    format: LogFormat = COMBINED
+    host: str | None = None
+    start_at: StartAt = StartAt.END
+    known_domains: Path | None = None
+    domain_cap: int = DEFAULT_DOMAIN_CAP
+    subscriptions: Subscriptions = Subscriptions.AUTO
+
+
 @dataclass(frozen=True)
 class WebSettings:
     """Where the exporter itself listens, and the exporters' usual TLS and password file."""
@@ -110,6 +147,7 @@ class Config:
     state_dir: Path | None = None
     allow_unlisted_targets: bool = False
     control: tuple[str, ...] = ()
+    access_logs: tuple[AccessLog, ...] = ()
 
     def instance(self, name: str) -> Instance | None:
         """Return the instance of that name, or None."""

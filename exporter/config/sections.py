@@ -2,17 +2,18 @@
 
 from functools import partial
 
+from exporter.config.access_logs import log_clashes, read_access_logs
 from exporter.config.document import Items, Scalar, Value
 from exporter.config.fields import Section
 from exporter.config.files import path_from, readable_file
 from exporter.config.hosts import listen_address, page_url
 from exporter.config.instances import clashes, read_instances
-from exporter.config.model import DEFAULT_LISTEN_HOST, DEFAULT_LISTEN_PORT, Config, Instance, WebSettings
+from exporter.config.model import DEFAULT_LISTEN_HOST, DEFAULT_LISTEN_PORT, AccessLog, Config, Instance, WebSettings
 from exporter.config.values import switch, unknown
 
-TOP_KEYS = ("web", "state_dir", "instances", "allow_unlisted_targets", "control")
+TOP_KEYS = ("web", "state_dir", "instances", "allow_unlisted_targets", "control", "access_logs")
 WEB_KEYS = ("listen", "web_config")
-LATER_SECTIONS = ("access_logs", "database", "redis", "media", "celery", "status_page", "subscriptions")
+LATER_SECTIONS = ("database", "redis", "media", "celery", "status_page", "subscriptions")
 """Sections of versions to come: refused by name, so that nobody believes that they work."""
 
 _NO_INSTANCE = (
@@ -25,12 +26,15 @@ def read_sections(section: Section, instances_required: bool) -> Config:
     """Return the configuration of a whole file; what is wrong goes to the source's problems."""
     _refuse_unknown_sections(section)
     unlisted = section.optional("allow_unlisted_targets", switch, False)
+    nothing_else = _holds_nothing(section.value("access_logs")) and not unlisted
+    instances = _instances(section, instances_required and nothing_else)
     return Config(
-        instances=_instances(section, instances_required and not unlisted),
+        instances=instances,
         web=_web(section),
         state_dir=section.optional("state_dir", partial(path_from, section.source.folder), None),
         allow_unlisted_targets=unlisted,
         control=_control(section),
+        access_logs=_access_logs(section, instances),
     )
 
 
@@ -50,6 +54,15 @@ def _instances(section: Section, required: bool) -> tuple[Instance, ...]:
     for place, message in clashes(listings):
         section.source.problems.add(place, message)
     return tuple(listing.instance for listing in listings)
+
+
+def _access_logs(section: Section, instances: tuple[Instance, ...]) -> tuple[AccessLog, ...]:
+    value = section.value("access_logs")
+    names = [instance.name for instance in instances]
+    listings = () if value is None else read_access_logs(value, section.source, names)
+    for place, message in log_clashes(listings):
+        section.source.problems.add(place, message)
+    return tuple(listing.log for listing in listings)
 
 
 def _holds_nothing(value: Value | None) -> bool:

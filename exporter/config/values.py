@@ -8,7 +8,8 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 import re2
 
@@ -17,6 +18,8 @@ from exporter.config.problems import shown
 from exporter.errors import InvalidValue
 
 LONGEST_TIMEOUT_SECONDS = 120.0
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SWITCHES = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -94,25 +97,44 @@ def timeout_seconds(text: str) -> float:
     return seconds
 
 
+def choice(words: type[Choice], text: str) -> Choice:
+    """Return which of a few words this is."""
+    try:
+        return words(text)
+    except ValueError:
+        *most, last = (f"`{word}`" for word in words)
+        raise InvalidValue(f"must be {', '.join(most)} or {last}") from None
+
+
 def address_families(text: str) -> AddressFamilies:
     """Return which addresses are connected to."""
-    try:
-        return AddressFamilies(text)
-    except ValueError:
-        raise InvalidValue("must be `auto`, `4`, `6` or `both`") from None
+    return choice(AddressFamilies, text)
 
 
-def instance_name(text: str) -> str:
-    """Return the name of an instance, which is a label, a probe's target and part of a URL."""
+def whole_number(smallest: int, largest: int, text: str) -> int:
+    """Return a number without a fraction that lies between two bounds, both included."""
+    digits = text if text.isascii() and text.isdigit() and len(text) <= len(str(largest)) else "-1"
+    if not smallest <= int(digits) <= largest:
+        raise InvalidValue(f"must be a whole number from {smallest} to {largest}")
+    return int(digits)
+
+
+def label_value(text: str) -> str:
+    """Return a name that is shown as the value of a label."""
     if not text:
         raise InvalidValue("must not be empty")
     if text != text.strip():
         raise InvalidValue("must not begin or end with a space")
-    if "/" in text:
-        raise InvalidValue("must not hold `/`: a target with `/` is taken for a URL")
     if any(unicodedata.category(character) in _NOT_IN_NAMES for character in text):
         raise InvalidValue("must not hold control characters or line breaks")
     return text
+
+
+def instance_name(text: str) -> str:
+    """Return the name of an instance, which is a label, a probe's target and part of a URL."""
+    if "/" in text:
+        raise InvalidValue("must not hold `/`: a target with `/` is taken for a URL")
+    return label_value(text)
 
 
 def account_name(text: str) -> str:

@@ -17,6 +17,9 @@ class Version(NamedTuple):
 HEALTH_SINCE = Version(3, 0, 0)
 """/health exists from here on (mastodon PR #11770)."""
 
+PUBSUBHUBBUB_GONE_SINCE = Version(3, 0, 0)
+"""From here on every callback is answered 404, whoever asks (mastodon PR #11205)."""
+
 INSTANCE_ACTOR_IN_WEBFINGER_SINCE = Version(4, 1, 3)
 """acct:domain@domain names the instance actor from here on (mastodon PR #23600)."""
 

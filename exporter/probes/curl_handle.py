@@ -59,6 +59,8 @@ class CurlHandle:
         curl.setopt(pycurl.HTTPHEADER, list(request.headers))
         curl.setopt(pycurl.HEADERFUNCTION, receiver.take_header)
         curl.setopt(pycurl.WRITEFUNCTION, receiver.take_body)
+        if request.method == "POST":
+            curl.setopt(pycurl.POSTFIELDS, b"")
 
     def limit(self, seconds: float) -> None:
         """Have libcurl end the transfer after so many seconds."""

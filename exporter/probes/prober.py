@@ -13,6 +13,7 @@ import certifi
 from exporter.config.model import Instance
 from exporter.probes.control import is_network_up
 from exporter.probes.look import Surroundings
+from exporter.probes.maintenance import MaintenanceReport, entrances, look_for_harm
 from exporter.probes.memory import Memory
 from exporter.probes.resolver import Resolver
 from exporter.probes.result import InstanceReport
@@ -46,6 +47,10 @@ class Prober:
         """Return what the checks (None: all) found; blocks for at most the timeout, and never raises for a server."""
         assignment = Assignment(instance, checks_to_run(instance, checks), timeout_seconds)
         return self._run(probe(self._surroundings, assignment))
+
+    def look_for_harm(self, instance: Instance) -> MaintenanceReport:
+        """Return what senders of deliveries would be answered now; blocks for at most the instance's `timeout`."""
+        return self._run(look_for_harm(self._surroundings, instance, entrances(instance)))
 
     def network_up(self, control: Sequence[str]) -> bool:
         """Tell whether any control URL answers; blocks for at most three seconds."""

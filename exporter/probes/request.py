@@ -1,16 +1,21 @@
 """One HTTP request, and what came back."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from exporter.addresses import AddressRule
 from exporter.probes.result import Failure, Phases
 
 Headers = tuple[tuple[str, str], ...]
+Method = Literal["GET", "POST"]
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to ask. `addresses` are those of the URL's host; `rule` None means: given by the administrator."""
+    """What to ask. `addresses` are those of the URL's host; `rule` None means: given by the administrator.
+
+    A POST has no body.
+    """
 
     url: str
     addresses: tuple[str, ...]
@@ -18,6 +23,7 @@ class Request:
     headers: tuple[str, ...] = ()
     rule: AddressRule | None = None
     headers_only: bool = False
+    method: Method = "GET"
 
     def is_permitted_everywhere(self) -> bool:
         """Tell whether the rule permits every address of the host, so that any connection to it will do."""

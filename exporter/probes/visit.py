@@ -11,7 +11,7 @@ from exporter.mastodon.documents import MAX_TEXT_LENGTH
 from exporter.probes.connections import Connections
 from exporter.probes.curl_failure import clean
 from exporter.probes.exchange import CACHE_HEADERS, REDIRECTS, CacheUse, Exchange, cache_use
-from exporter.probes.request import Answer, Request
+from exporter.probes.request import Answer, Method, Request
 from exporter.probes.resolver import Addresses, Resolver, is_address, literal
 from exporter.probes.result import Failure, Hop, Phases, Reason
 from exporter.probes.transfer import Transfers
@@ -93,6 +93,7 @@ class Ask:
     trusted: bool = False
     headers: tuple[str, ...] = ()
     headers_only: bool = False
+    method: Method = "GET"
 
 
 @dataclass
@@ -128,6 +129,10 @@ class Visit:
             exchange = await self._hop(target, replace(ask, trusted=False))
         return exchange
 
+    async def ask_once(self, url: str, ask: Ask) -> Exchange:
+        """Return what a URL answers by itself: no redirect is followed. The URL is canonical."""
+        return await self._hop(url, ask)
+
     async def get_aside(self, url: str, ask: Ask, limit_seconds: float | None = None) -> Exchange:
         """Ask for something that is not what the check is about: of the check's figures, none is changed by it."""
         aside = replace(self, hops=[], certificate_expiries=[])
@@ -138,11 +143,12 @@ class Visit:
         return exchange
 
     async def _hop(self, url: str, ask: Ask) -> Exchange:
-        url = make_unique(url, self.nonce)
+        if ask.method == "GET":  # no cache answers anything else
+            url = make_unique(url, self.nonce)
         started = asyncio.get_running_loop().time()
         answer = await self._answer(url, ask, started)
         failure = answer.failure or _stale(answer)
-        self._remember(url, answer, asyncio.get_running_loop().time() - started)
+        self._remember(f"{ask.method} {shown(url)}", answer, asyncio.get_running_loop().time() - started)
         return Exchange(url, answer.status, answer.headers, answer.body, answer.truncated, failure)
 
     async def _answer(self, url: str, ask: Ask, started: float) -> Answer:
@@ -155,7 +161,7 @@ class Visit:
         resolved = Phases(resolve=asyncio.get_running_loop().time() - started)
         if isinstance(request, Failure):
             return Answer(failure=request, phases=resolved)
-        request = replace(request, headers_only=ask.headers_only)
+        request = replace(request, headers_only=ask.headers_only, method=ask.method)
         answer = await self.network.transfers.perform(request, self._connections_for(request), self.deadline)
         return replace(answer, phases=resolved + answer.phases)
 
@@ -163,14 +169,14 @@ class Visit:
         """A kept connection may lie at an address that a host named by third-party text may not be asked at."""
         return self.connections if request.is_permitted_everywhere() else self.apart
 
-    def _remember(self, url: str, answer: Answer, duration_seconds: float) -> None:
+    def _remember(self, asked: str, answer: Answer, duration_seconds: float) -> None:
         self.phases += answer.phases
         self.duration_seconds += duration_seconds
         self.cached = self.cached or cache_use(answer.headers) is not CacheUse.NONE
         self.http_status = answer.status
         if answer.certificate_expiry_timestamp_seconds is not None:
             self.certificate_expiries.append(answer.certificate_expiry_timestamp_seconds)
-        self.hops.append(_hop_of(url, answer, duration_seconds))
+        self.hops.append(_hop_of(asked, answer, duration_seconds))
 
 
 def _unresolved(host: str) -> Failure:
@@ -193,13 +199,13 @@ def _stale(answer: Answer) -> Failure | None:
     return Failure(Reason.CACHED_STALE, "a cache answered with an old copy because the server behind it did not answer")
 
 
-def _hop_of(url: str, answer: Answer, duration_seconds: float) -> Hop:
+def _hop_of(asked: str, answer: Answer, duration_seconds: float) -> Hop:
     answered = answer.failure.detail if answer.failure else f"{answer.status}"
     if answer.failure and answer.status:
         answered = f"{answer.status}, then: {answered}"
     headers = tuple((name, _shown_header(name, value)) for name, value in answer.headers if name in _SHOWN_HEADERS)
     excerpt = answer.body[: 4 * EXCERPT_LENGTH].decode("utf-8", "replace")[:EXCERPT_LENGTH]
-    return Hop(f"GET {shown(url)}", answered, answer.address, headers, excerpt, duration_seconds)
+    return Hop(asked, answered, answer.address, headers, excerpt, duration_seconds)
 
 
 def _shown_header(name: str, value: str) -> str:

@@ -1,7 +1,7 @@
 """/metrics: the exporter's own state."""
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
@@ -12,10 +12,15 @@ from exporter.server.prober import Prober
 from exporter.server.reload import Running
 
 
-def exporter_registry(running: Running, prober: Prober) -> CollectorRegistry:
-    """Return a registry of its own with the exporter's and the process' metrics, built afresh at each scrape."""
+def exporter_registry(running: Running, prober: Prober, sources: Iterable[Collector] = ()) -> CollectorRegistry:
+    """Return a registry of its own with the exporter's and the process' metrics, built afresh at each scrape.
+
+    `sources` are collectors of what else is watched.
+    """
     registry = CollectorRegistry()
     registry.register(ExporterCollector(running, prober))
+    for source in sources:
+        registry.register(source)
     ProcessCollector(registry=registry)
     return registry
 

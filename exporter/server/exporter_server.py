@@ -2,6 +2,9 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
+
+from prometheus_client.registry import Collector
 
 from exporter.config import Config
 from exporter.errors import Problem
@@ -23,15 +26,26 @@ _REACHABLE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # an address t
 _logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Sources:
+    """What is watched beside the probes: its collectors, and whether all of it has begun."""
+
+    collectors: tuple[Collector, ...] = ()
+    is_ready: Callable[[], bool] = lambda: True
+
+
+NO_SOURCES = Sources()
+
+
 class ExporterServer:
     """Serves the endpoints of the design on the configured address. `start` and `stop` once each."""
 
-    def __init__(self, running: Running, prober: Prober, is_ready: Callable[[], bool] = lambda: True) -> None:
+    def __init__(self, running: Running, prober: Prober, sources: Sources = NO_SOURCES) -> None:
         self._running = running
         self._history = History()
         web = running.config.web
         self._configured_address = (web.host, web.port)
-        application = Application(lambda: running.settings, self._routes(prober, is_ready))
+        application = Application(lambda: running.settings, self._routes(prober, sources))
         self._listener = Listener(web.host, web.port, application, self._workers())
         self._listener.use_tls(running.settings.web.tls)
 
@@ -80,17 +94,17 @@ class ExporterServer:
     def _workers(self) -> int:
         return SPARE_WORKERS + min(len(self._running.config.instances), PROBING_WORKERS)
 
-    def _routes(self, prober: Prober, is_ready: Callable[[], bool]) -> dict[str, Route]:
+    def _routes(self, prober: Prober, sources: Sources) -> dict[str, Route]:
         def config() -> Config:
             return self._running.config
 
         return {
             "/": Route(LandingPage(config, self._history, lambda: self.base_url)),
-            "/metrics": Route(pages.metrics(exporter_registry(self._running, prober))),
+            "/metrics": Route(pages.metrics(exporter_registry(self._running, prober, sources.collectors))),
             "/probe": Route(ProbeEndpoint(config, prober, self._history)),
             "/targets": Route(pages.discovery(config)),
             "/results/": Route(pages.stored_result(self._history)),
             "/-/healthy": Route(pages.healthy),
-            "/-/ready": Route(pages.readiness(is_ready)),
+            "/-/ready": Route(pages.readiness(sources.is_ready)),
             "/-/reload": Route(pages.reloading(self.reload), methods=("POST",)),
         }

@@ -174,13 +174,17 @@ def test_check_config_reads_the_web_config_file_too(qdon: Set, tmp_path: Path) -
     assert "not-a-hash" not in result.stderr
 
 
-def commands() -> list[tuple[str, click.Command]]:
-    groups: list[tuple[str, click.Group]] = [("mastodon-exporter", watch), ("mastodon-remedy", remedy)]
-    subcommands = [(f"{name} {key}", value) for name, group in groups for key, value in group.commands.items()]
-    return [*groups, *subcommands]
+def commands(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    yield name, command
+    if isinstance(command, click.Group):
+        for key, subcommand in command.commands.items():
+            yield from commands(f"{name} {key}", subcommand)
 
 
-@pytest.mark.parametrize(("name", "command"), commands(), ids=lambda value: value if isinstance(value, str) else "")
+EVERY_COMMAND = [*commands("mastodon-exporter", watch), *commands("mastodon-remedy", remedy)]
+
+
+@pytest.mark.parametrize(("name", "command"), EVERY_COMMAND, ids=lambda value: value if isinstance(value, str) else "")
 def test_every_help_text_has_an_example_and_can_be_asked_for_in_two_ways(name: str, command: click.Command) -> None:
     assert "Example:" in (command.help or "")
     assert name.partition(" ")[0] in (command.help or "")

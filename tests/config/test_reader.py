@@ -15,9 +15,9 @@ from exporter.config import (
     Instance,
     Keyword,
     WebSettings,
-    config_from_flags,
     read_config,
 )
+from exporter.config.access_logs import ACCESS_LOG_KEYS
 from exporter.config.checks import CHECK_KEYS
 from exporter.config.document import MAX_DEPTH, MAX_VALUES
 from exporter.config.instances import INSTANCE_KEYS
@@ -221,9 +221,9 @@ def test_the_example_file_can_be_used_as_it_is() -> None:
 
 def test_the_documentation_names_every_key_and_no_section_that_is_not_there() -> None:
     words = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    keys = {*TOP_KEYS, *WEB_KEYS, *INSTANCE_KEYS, *CHECK_KEYS, *CHECK_NAMES}
+    keys = {*TOP_KEYS, *WEB_KEYS, *INSTANCE_KEYS, *CHECK_KEYS, *CHECK_NAMES, *ACCESS_LOG_KEYS}
     assert {key for key in keys if f"`{key}`" not in words} == set()
-    assert {section for section in LATER_SECTIONS if f"{section}:" in words} == set()
+    assert {section for section in LATER_SECTIONS if f"\n{section}:" in words} == set()
 
 
 # Files that are wrong
@@ -318,7 +318,7 @@ def test_a_variable_that_is_not_utf8_is_refused(config_path: Path) -> None:
 
 _WORDS = st.sampled_from(
     [
-        *(*TOP_KEYS, *WEB_KEYS, *INSTANCE_KEYS, *CHECK_KEYS, *CHECK_NAMES, "database", "<<"),
+        *(*TOP_KEYS, *WEB_KEYS, *INSTANCE_KEYS, *CHECK_KEYS, *CHECK_NAMES, *ACCESS_LOG_KEYS, "database", "<<"),
         *(
             "https://qdon.example",
             "https://[::1]:3000",
@@ -328,6 +328,8 @@ _WORDS = st.sampled_from(
             "127.0.0.1:1",
             "${HOME}",
             "${X}",
+            "$request $status",
+            "log_format a 'b' \"$\";",
         ),
         *("(a", "[z-a]", "a*", "\x00", "\ud800", "@bob", "/about", "//", "", " ", "true", "null"),
     ]
@@ -344,7 +346,13 @@ _INSTANCES = st.lists(
     st.fixed_dictionaries({"url": _SCALARS}, optional={key: _DOCUMENTS for key in INSTANCE_KEYS if key != "url"}),
     max_size=3,
 )
-_SENSIBLE = st.fixed_dictionaries({}, optional={**dict.fromkeys(TOP_KEYS, _DOCUMENTS), "instances": _INSTANCES})
+_LOGS = st.lists(
+    st.fixed_dictionaries({"path": _SCALARS}, optional={key: _DOCUMENTS for key in ACCESS_LOG_KEYS if key != "path"}),
+    max_size=3,
+)
+_SENSIBLE = st.fixed_dictionaries(
+    {}, optional={**dict.fromkeys(TOP_KEYS, _DOCUMENTS), "instances": _INSTANCES, "access_logs": _LOGS}
+)
 _MARKS = st.text(alphabet="[]{}:,-?&*!|>'\"%@`#<\n\t \\ux0=~a1$\x85\u2028\ufeff\x00", max_size=60)
 _TEXTS = st.one_of(
     st.binary(max_size=200),
@@ -367,78 +375,3 @@ def test_no_content_of_a_file_makes_reading_fail_with_anything_but_problems(
     except ConfigError as error:
         message = str(error)
     assert message.encode()
-
-
-# Flags
-
-
-def test_flags_alone_make_a_configuration() -> None:
-    config = config_from_flags(
-        None, instances=["https://QDON.example/", "b=http://b.example:3000"], listen="[::1]:9000"
-    )
-    other = Instance(name="b", url="http://b.example:3000", domain="b.example:3000")
-    assert config == Config(instances=(QDON, other), web=WebSettings("::1", 9000))
-
-
-def test_flags_add_to_the_instances_of_the_file_and_replace_its_address(config_path: Path) -> None:
-    base = read(config_path, "web: {listen: ':9000'}\nstate_dir: /s\ninstances: [{url: https://qdon.example}]")
-    config = config_from_flags(base, instances=["https://b.example"], listen="127.0.0.1:0")
-    assert [instance.name for instance in config.instances] == ["qdon.example", "b.example"]
-    assert (config.web.host, config.web.port, config.state_dir) == ("127.0.0.1", 0, Path("/s"))
-
-
-def test_no_flags_leave_the_configuration_of_the_file_as_it_is(config_path: Path) -> None:
-    base = read(config_path, "web: {listen: ':9000'}\ninstances: [{url: https://qdon.example}]")
-    assert config_from_flags(base, instances=[], listen=None) == base
-
-
-FLAG_PROBLEMS = {
-    "qdon.example": "`qdon.example` must be a URL that begins with `https://` or `http://`; write `https://qdon.example`",
-    "=https://a.example": "`=https://a.example` must not be empty",
-    "a=a.example": "`a=a.example` must be a URL that begins with `https://` or `http://`; write `https://a.example`",
-    "https://a.example/?token=hunter2": "`https://a.example/?…` must end after the host and port: "
-    "no path, query or fragment; write `https://a.example`",
-    "https://me:hunter2@a.example": "`https://…@a.example` must not hold a user name or password",
-    "a=https://me:hunt/er2@a.example": "`a=https://…@a.example` must have a host, "
-    "perhaps followed by `:` and a port number",
-    "me:hunter2@a.example": "`…@a.example` must be a URL that begins with `https://` or `http://`",
-}
-
-
-@pytest.mark.parametrize(("flag", "message"), FLAG_PROBLEMS.items())
-def test_a_wrong_instance_flag_is_named_without_its_password(flag: str, message: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        config_from_flags(None, instances=[flag], listen=None)
-    assert caught.value.problems == (Problem(message, key_path="--instance"),)
-
-
-def test_all_wrong_flags_are_named_at_once() -> None:
-    with pytest.raises(ConfigError) as caught:
-        config_from_flags(None, instances=["a", "https://b.example", "c"], listen="nowhere")
-    assert [problem.key_path for problem in caught.value.problems] == ["--instance", "--instance", "--listen"]
-
-
-def test_no_instance_in_file_or_flags_says_what_to_give() -> None:
-    with pytest.raises(ConfigError, match="--instance: no instance to watch; give `--instance https://"):
-        config_from_flags(None, instances=[], listen=None)
-
-
-def test_no_instance_is_needed_where_any_target_may_be_probed() -> None:
-    base = Config(instances=(), allow_unlisted_targets=True)
-    assert config_from_flags(base, instances=[], listen=None) == base
-
-
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        (["https://qdon.example:443"], "--instance: the same server as `instances[0]` of the file; list it once"),
-        (["https://b.example", "b=https://b.example"], "the same server as `--instance https://b.example`"),
-        (["qdon.example=https://b.example"], "--instance: the same name as `instances[0]` of the file"),
-        (["http://qdon.example:3000"], "--instance: the same host, hence the same name, as `instances[0]` of the file"),
-        (["b=http://qdon.example:3000"], "instances[0]: the host of `--instance b=http://qdon.example:3000`"),
-    ],
-)
-def test_a_flag_that_clashes_is_named_beside_what_it_clashes_with(flags: list[str], message: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        config_from_flags(Config(instances=(QDON,)), instances=flags, listen=None)
-    assert message in str(caught.value)

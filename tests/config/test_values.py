@@ -4,18 +4,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config import Keyword, server_url
+from exporter.config import Keyword, Subscriptions, server_url
 from exporter.config.hosts import domain, host_name, ip_address, listen_address, page_url, streaming_url
 from exporter.config.values import (
     account_name,
+    choice,
     duration_seconds,
     instance_name,
     keyword_expression,
+    label_value,
     nearest,
     substitute,
     timeout_seconds,
     unknown,
     web_path,
+    whole_number,
 )
 from exporter.errors import InvalidValue
 
@@ -184,6 +187,31 @@ def test_a_name_may_hold_nearly_everything(text: str) -> None:
 def test_a_name_that_would_break_a_label_or_a_target_is_refused(text: str) -> None:
     with pytest.raises(InvalidValue):
         instance_name(text)
+
+
+def test_a_label_may_hold_what_a_target_may_not() -> None:
+    assert label_value("/var/log/nginx/access.log") == "/var/log/nginx/access.log"
+    for text in ("", " a", "a ", "a\nb", "a\x7fb", "a\u2028b"):
+        with pytest.raises(InvalidValue):
+            label_value(text)
+
+
+@pytest.mark.parametrize(("text", "number"), [("1", 1), ("500", 500), ("0500", 500), ("100000", 100_000)])
+def test_a_whole_number_lies_between_its_bounds(text: str, number: int) -> None:
+    assert whole_number(1, 100_000, text) == number
+
+
+@pytest.mark.parametrize("text", ["", "0", "100001", "-1", "+1", "1.0", "1e3", "1_000", "0x10", "\u0661", "9" * 5000])
+def test_anything_else_is_no_whole_number(text: str) -> None:
+    with pytest.raises(InvalidValue, match="must be a whole number from 1 to 100000"):
+        whole_number(1, 100_000, text)
+
+
+def test_a_choice_is_one_of_the_words_as_they_are_written() -> None:
+    assert choice(Subscriptions, "off") is Subscriptions.OFF
+    for text in ("Off", "false", "", "auto "):
+        with pytest.raises(InvalidValue, match="must be `auto`, `on` or `off`"):
+            choice(Subscriptions, text)
 
 
 def test_an_account_is_a_local_name() -> None:

@@ -196,4 +196,6 @@ def test_no_secret_is_told_anywhere(site: Site, tmp_path: Path, monkeypatch: pyt
 def test_a_configuration_that_a_person_starts_with_is_accepted() -> None:
     example = Path(__file__).parents[2] / "config.example.yml"
     result = subprocess.run(command("check-config", "-c", str(example)), capture_output=True, text=True, check=False)
-    assert (result.returncode, result.stderr) == (0, "")
+    assert result.returncode == 0
+    # This machine need not have the logs that the example names; nothing else is to be warned of.
+    assert [line for line in result.stderr.splitlines() if "/var/log/nginx/" not in line] == []

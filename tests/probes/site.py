@@ -35,6 +35,7 @@ class Asked:
     path: str
     query: dict[str, list[str]]
     headers: dict[str, str]
+    method: str = "GET"
 
 
 def page(text: str, status: int = 200) -> Reply:
@@ -54,11 +55,18 @@ class _Handler(BaseHTTPRequestHandler):
     server: "_Server"
 
     def do_GET(self) -> None:
+        self._answer("GET")
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self._answer("POST")
+
+    def _answer(self, method: str) -> None:
         site = self.server.site
         site.visitors.add(self.client_address)
         parts = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        site.asked.append(Asked(parts.path, parse_qs(parts.query), headers))
+        site.asked.append(Asked(parts.path, parse_qs(parts.query), headers, method))
         reply = site.reply(parts.path)
         if reply.misbehave is not None:
             reply.misbehave(self.connection, site.closing)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from exporter.config import Config, WebSettings
-from exporter.server import ExporterServer, Running
+from exporter.server import ExporterServer, Running, Sources
 from tests.probes.sample_reports import QDON
 from tests.server.client import Client
 from tests.server.fake_prober import FakeProber
@@ -26,7 +26,7 @@ def serving(
     is_ready: Callable[[], bool] = lambda: True,
 ) -> Iterator[Client]:
     """Run a server while the context lasts."""
-    server = ExporterServer(Running(load if callable(load) else lambda: load), prober, is_ready)
+    server = ExporterServer(Running(load if callable(load) else lambda: load), prober, Sources(is_ready=is_ready))
     server._listener.expiration_interval = 0.05  # how often it looks up, and hence how soon it stops
     if head_seconds is not None:
         server._listener.timeout = head_seconds

@@ -1,0 +1,1 @@
+"""Access logs beside Debian's mtail, grep and a raw read: speed, memory, idling, and probes during a catch-up."""

@@ -1,0 +1,310 @@
+"""Following the log at one path through rotations, truncations and restarts, each line once."""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from exporter.accesslog.counts import Counted
+from exporter.accesslog.generations import Generation, find_generations, is_same_file, look_at
+from exporter.accesslog.logfile import Lines, LogFile, Truncated, open_logfile
+from exporter.accesslog.position import Following, Mark, Position, Trouble
+from exporter.accesslog.recognition import begins_like, find_copies, find_marked, is_known
+from exporter.config import StartAt
+from exporter.errors import LogChanged, LogDamaged
+
+IDLE_SECONDS = 5.0
+REMEMBERED_FILES = 16
+MOST_FILES = 256
+_log = logging.getLogger(__name__)
+CLOCK_TICK_NS = 20_000_000
+"""File times come from a coarser clock than the one a program reads; they may lie this much behind it."""
+
+
+class PathFollower:
+    """Reads the files of one log, oldest first. Not thread-safe.
+
+    `look` finds out what has become of the files, `read` gives their lines. A renamed file is read on
+    until its successor has been written to and it has itself been idle for 5 seconds, because nginx
+    writes to it until it is told to reopen its logs. `happened` is told of rotations, truncations and
+    lost files; `clock` is monotonic, in seconds.
+    """
+
+    def __init__(self, path: str, clock: Callable[[], float], happened: Callable[[Counted], None]) -> None:
+        self.path = path
+        self.troubles: set[Trouble] = set()
+        self._clock = clock
+        self._happened = happened
+        self._files: list[LogFile] = []
+        self._refused: list[Generation] = []
+        self._finished: deque[Position] = deque(maxlen=REMEMBERED_FILES)
+        self._quiet_since: dict[LogFile, float] = {}
+        self._since_ns = 0
+        self._folder_modified_ns = 0
+
+    def begin(self, start_at: StartAt, since_ns: int) -> None:
+        """Start on a log that was never followed; OSError where its file is there but cannot be read.
+
+        Rotated files modified before `since_ns` are left alone.
+        """
+        self._since_ns = since_ns - CLOCK_TICK_NS
+        live = look_at(self.path, live=True)
+        if live is None:
+            return
+        file = open_logfile(live)
+        if start_at is StartAt.END:
+            file.skip_to_end()
+        self._files.append(file)
+
+    def restore(self, following: Following) -> None:
+        """Find the files of an earlier run again; OSError and LogChanged where that must be tried once more."""
+        generations = _settled(self.path)
+        self._since_ns = following.since_ns
+        self._finished.extend(one for one in following.positions if one.finished)
+        for position in following.positions:
+            if not position.finished:
+                self._restore_file(position, [one for one in generations if not self._has(one)])
+        self._open_all(self._unread_after_restart(generations), counting=bool(self._files))
+        self._sort(generations)
+
+    def following(self) -> Following:
+        """Return what `restore` needs."""
+        refused = [Position(Mark(one.inode, one.modified_ns)) for one in self._refused]
+        positions = (*self._finished, *(file.position() for file in self._files), *refused)
+        # What nothing was read of can be found again only by its time.
+        times_ns = [file.unread_since_ns for file in self._files if file.offset == 0 or file is self._files[-1]]
+        times_ns += [one.modified_ns for one in self._refused]
+        since_ns = min(times_ns, default=self._since_ns)
+        return Following(self.path, since_ns, positions)
+
+    @property
+    def lag_bytes(self) -> int:
+        """How much of the files has not been read."""
+        return sum(file.lag_bytes for file in self._files) + sum(one.size_bytes for one in self._refused)
+
+    def close(self) -> None:
+        """Close all files."""
+        for file in self._files:
+            file.close()
+        self._files.clear()
+
+    def look(self) -> None:
+        """Notice growth, rotation and truncation; what stands in the way becomes a trouble."""
+        self.troubles.clear()
+        try:
+            self._look()
+        except LogChanged:
+            self._folder_modified_ns = 0  # a rotation is under way; the next look sees more
+        except OSError as error:
+            self.troubles.add(trouble_of(error))
+        if self._refused:
+            self.troubles.add(Trouble.PERMISSION)
+
+    def read(self, budget_bytes: int) -> Iterator[Lines]:
+        """Yield whole lines until there are no more, or about so many bytes have been read."""
+        for file in list(self._files):
+            while budget_bytes > 0 and not file.at_end:
+                lines = self._read(file)
+                if lines is None:
+                    break
+                budget_bytes -= len(lines.block)
+                yield lines
+
+    def _look(self) -> None:
+        live = look_at(self.path, live=True)
+        if live is None:
+            self.troubles.add(Trouble.MISSING)
+        # First, because copies are told by being no older than what was last seen of the file.
+        if self._files and self._files[-1].is_truncated():
+            self._follow_truncation(self._files[-1])
+        for file in self._files:
+            if file.refresh():
+                self._quiet_since.pop(file, None)
+        if self._may_have_successors(live):
+            generations = _settled(self.path)
+            self._forget_vanished(generations)
+            self._open_all(self._unread(generations), counting=bool(self._files))
+            self._sort(generations)
+        self._finish_idle()
+
+    def _read(self, file: LogFile) -> Lines | None:
+        try:
+            return file.read()
+        except Truncated:
+            if file is not self._files[-1]:
+                self._finish(file)
+        except LogDamaged as error:
+            self._lose(file.inode, str(error))
+            self._finish(file)
+        except OSError as error:
+            self.troubles.add(trouble_of(error))
+        return None
+
+    def _may_have_successors(self, live: Generation | None) -> bool:
+        if live is None or self._refused or not self._files:
+            return True
+        newest = self._files[-1]
+        if (live.device, live.inode) != (newest.device, newest.inode):
+            return True
+        # Filled, copied and emptied since the last look: only the folder tells of it.
+        return newest.offset == 0 and self._folder_changed()
+
+    def _folder_changed(self) -> bool:
+        before, self._folder_modified_ns = self._folder_modified_ns, Path(self.path).parent.stat().st_mtime_ns
+        return before != self._folder_modified_ns
+
+    def _unread(self, generations: Sequence[Generation]) -> list[Generation]:
+        """Return the files newer than the newest we have, and those that could not be opened before."""
+        later = self._later(generations)
+        return [one for one in generations if not self._has(one) and (one in later or self._is_refused(one))]
+
+    def _later(self, generations: Sequence[Generation]) -> Sequence[Generation]:
+        if not self._files:
+            return self._later_than(generations, self._since_ns)
+        newest = self._files[-1]
+        place = _place(newest, generations)
+        if place is None:
+            return self._later_than(generations, newest.unread_since_ns)
+        if newest.offset:
+            return generations[place + 1 :]
+        emptied = self._later_than(generations[:place], newest.unread_since_ns)
+        return [*(one for one in emptied if not begins_like(one, newest)), *generations[place + 1 :]]
+
+    def _later_than(self, generations: Sequence[Generation], horizon_ns: int) -> list[Generation]:
+        return [one for one in generations if one.live or self._is_later(one, horizon_ns)]
+
+    def _is_later(self, generation: Generation, horizon_ns: int) -> bool:
+        return generation.modified_ns >= horizon_ns and not is_known(generation, self._known())
+
+    def _known(self) -> Iterator[Mark]:
+        yield from (position.mark for position in self._finished)
+        for file in self._files:
+            yield from file.marks()
+
+    def _unread_after_restart(self, generations: Sequence[Generation]) -> list[Generation]:
+        # An inode alone, of a file that nothing was read of, may have been given to another one meanwhile.
+        read = [file for file in self._files if file.offset > 0]
+        place = _place(read[0], generations) if read else None
+        later = generations if place is None else generations[place + 1 :]
+        new = [one for one in later if not self._has(one)]
+        return self._later_than(new, self._since_ns)
+
+    def _restore_file(self, position: Position, generations: Sequence[Generation]) -> None:
+        found = find_marked(position.mark, generations)
+        if found is None:
+            # Of a file that nothing was read of, the other rules find what became of it.
+            if position.mark.offset:
+                self._lose(position.mark.inode, "it is gone, or was changed")
+            return
+        try:
+            self._files.append(open_logfile(found, position))
+        except PermissionError:
+            if position.mark.offset:
+                raise
+            self._refused.append(found)
+
+    def _follow_truncation(self, file: LogFile) -> None:
+        """Read the rest of what was emptied from the copies that were made of it, then the file from its beginning."""
+        mark = file.position().mark
+        rotated = [one for one in _settled(self.path) if not one.live and not self._has(one)]
+        copies = find_copies(mark, rotated)
+        later = rotated[rotated.index(copies[0]) + 1 :] if copies else []
+        recovered: list[LogFile] = []
+        try:
+            recovered += self._open_copy(copies[0], mark) if copies else []
+            recovered += [open_logfile(one) for one in later if not is_known(one, self._known())]
+        except (OSError, LogChanged):
+            for one in recovered:
+                one.close()
+            raise
+        self._files[-1:] = [*recovered, file]
+        self._happened(Counted.TRUNCATIONS)
+        file.start_over()
+
+    def _open_copy(self, copy: Generation, mark: Mark) -> list[LogFile]:
+        if copy.compressed or copy.size_bytes > mark.offset:
+            return [open_logfile(copy, Position(mark))]
+        file = open_logfile(copy)
+        file.skip_to_end()
+        self._finished.append(file.position(finished=True))
+        file.close()
+        return []
+
+    def _open_all(self, generations: Iterable[Generation], *, counting: bool) -> None:
+        for generation in generations:
+            refused_before = self._is_refused(generation)
+            try:
+                self._files.append(open_logfile(generation))
+            except PermissionError:
+                self._refused += [] if refused_before else [generation]
+            else:
+                self._refused = [one for one in self._refused if not is_same_file(one, generation)]
+            if counting and not refused_before:
+                self._happened(Counted.ROTATIONS)
+            counting = True
+
+    def _sort(self, generations: Sequence[Generation]) -> None:
+        places = {(one.device, one.inode): place for place, one in enumerate(generations)}
+        keys: dict[LogFile, int] = {}
+        place = -1
+        for file in self._files:
+            # One that has no name any more stays behind the one that it came after.
+            place = keys[file] = places.get((file.device, file.inode), place)
+        self._files.sort(key=lambda file: keys[file])
+
+    def _forget_vanished(self, generations: Sequence[Generation]) -> None:
+        for refused in list(self._refused):
+            if not any(is_same_file(refused, one) for one in generations):
+                self._refused.remove(refused)
+                self._lose(refused.inode, "it could never be opened, and is gone")
+
+    def _is_refused(self, generation: Generation) -> bool:
+        return any(is_same_file(one, generation) for one in self._refused)
+
+    def _finish_idle(self) -> None:
+        now = self._clock()
+        for file in self._files[:-1]:
+            written_to = any(one.size_bytes for one in self._files[self._files.index(file) + 1 :])
+            if file.at_end and written_to:
+                quiet_since = self._quiet_since.setdefault(file, now)
+                if file.compressed or now - quiet_since >= IDLE_SECONDS or len(self._files) > MOST_FILES:
+                    self._finish(file)
+
+    def _finish(self, file: LogFile) -> None:
+        self._files.remove(file)
+        self._quiet_since.pop(file, None)
+        self._finished.append(file.position(finished=True))
+        file.close()
+
+    def _lose(self, inode: int, why: str) -> None:
+        self._happened(Counted.LOST_FILES)
+        fields = {"log": self.path, "inode": inode, "why": why}
+        _log.warning("a file of the log was not read to its end", extra=fields)
+
+    def _has(self, generation: Generation) -> bool:
+        return any((file.device, file.inode) == (generation.device, generation.inode) for file in self._files)
+
+
+def trouble_of(error: OSError) -> Trouble:
+    """Return what an error of the system means for a log."""
+    if isinstance(error, PermissionError):
+        return Trouble.PERMISSION
+    if isinstance(error, FileNotFoundError):
+        return Trouble.MISSING
+    return Trouble.IO
+
+
+def _place(file: LogFile, generations: Sequence[Generation]) -> int | None:
+    for place, one in enumerate(generations):
+        if (one.device, one.inode) == (file.device, file.inode):
+            return place
+    rotated = [one for one in generations if not one.live]
+    found = [find_marked(mark, rotated) for mark in file.marks() if mark.offset > 0]
+    return next((generations.index(one) for one in found if one is not None), None)
+
+
+def _settled(path: str) -> tuple[Generation, ...]:
+    generations = find_generations(path)
+    if generations is None:
+        raise LogChanged(path)
+    return generations

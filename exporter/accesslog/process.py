@@ -1,0 +1,107 @@
+"""Keeping the follower's process running beside the exporter."""
+
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+
+from exporter.accesslog.position import Trouble
+from exporter.accesslog.service import Assignment, Report
+
+CHECK_SECONDS = 0.5
+STOP_SECONDS = 10.0
+FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 5.0
+STEADY_SECONDS = 10.0
+_log = logging.getLogger(__name__)
+
+
+class FollowerProcess:
+    """Runs the follower, tells it what to follow, and starts it again should it end. `start` and `stop` once each.
+
+    `assignment` is asked twice a second, in a thread of its own; with no logs in it, no process runs.
+    """
+
+    def __init__(self, assignment: Callable[[], Assignment]) -> None:
+        self._assignment = assignment
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="access logs", daemon=True)
+        self._report: Report | None = None
+        self._has_failed = False
+        self._has_logs = True
+
+    def start(self) -> None:
+        """Begin, without waiting for anything."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Have what was counted committed, and end the process."""
+        self._stopping.set()
+        self._thread.join()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every log is being followed, or waited for because it is not there yet."""
+        return not self._has_logs or (self._report is not None and self._report.ready)
+
+    @property
+    def troubles(self) -> frozenset[Trouble]:
+        """What concerns all logs; empty while all is well."""
+        if self._report is not None:
+            return self._report.troubles
+        return frozenset({Trouble.STOPPED} if self._has_failed else ())
+
+    def _run(self) -> None:
+        retry_seconds = FIRST_RETRY_SECONDS
+        while not self._stopping.is_set():
+            assignment = self._assignment()
+            self._has_logs = bool(assignment.logs)
+            if not assignment.logs:
+                self._stopping.wait(CHECK_SECONDS)
+                continue
+            began = time.monotonic()
+            self._follow(assignment)
+            if time.monotonic() - began > STEADY_SECONDS:
+                retry_seconds = FIRST_RETRY_SECONDS
+            self._stopping.wait(retry_seconds)
+            retry_seconds = min(2 * retry_seconds, LAST_RETRY_SECONDS)
+
+    def _follow(self, assignment: Assignment) -> None:
+        """Run one process until it ends, there is nothing left to follow, or `stop` is called."""
+        ours, theirs = Pipe()
+        with ours:
+            with theirs:
+                command = [sys.executable, "-m", "exporter.accesslog", str(theirs.fileno())]
+                process = subprocess.Popen(  # noqa: S603  # this very program
+                    command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
+                )
+            try:
+                self._accompany(ours, assignment)
+            except (EOFError, ConnectionError):
+                self._has_failed = True
+                _log.error("the follower of the access logs has ended, and is started again")
+            finally:
+                self._report = None
+        self._await_end(process)
+
+    def _accompany(self, connection: Connection, assignment: Assignment) -> None:
+        connection.send(assignment)
+        while not self._stopping.is_set():
+            if connection.poll(CHECK_SECONDS):
+                self._report = connection.recv()
+            wanted = self._assignment()
+            if not wanted.logs:
+                return
+            if wanted != assignment:
+                connection.send(wanted)
+                assignment = wanted
+
+    def _await_end(self, process: "subprocess.Popen[bytes]") -> None:
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,76 @@
+"""Which of the files that are there now is the one that was being read?
+
+Everything here raises LogChanged where files are renamed meanwhile: then one has to look again.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import closing, suppress
+
+from exporter.accesslog.generations import Generation
+from exporter.accesslog.logfile import SAMPLE_BYTES, LogFile, holds
+from exporter.accesslog.position import Mark
+from exporter.accesslog.source import open_source
+from exporter.errors import LogDamaged
+
+_NANOSECONDS = 1_000_000_000
+
+
+def find_marked(mark: Mark, generations: Sequence[Generation]) -> Generation | None:
+    """Return the file that holds what the mark says was read, wherever it is now; None where it is gone.
+
+    The same inode is looked at first, then files of another inode (compressed, copied, restored), those
+    of the same modification time before the others: compressing keeps that time. Raises OSError where a
+    file of that inode cannot be read: it may well be the one.
+    """
+    same_inode = [one for one in generations if one.inode == mark.inode and not one.compressed]
+    if mark.offset == 0:
+        return same_inode[0] if same_inode else None
+    others = [one for one in generations if one not in same_inode]
+    others.sort(key=lambda one: one.modified_ns // _NANOSECONDS != mark.modified_ns // _NANOSECONDS)
+    found = next((one for one in same_inode if _opened_holds(one, mark)), None)
+    return found or next((one for one in others if _holds(one, mark)), None)
+
+
+def find_copies(mark: Mark, generations: Iterable[Generation]) -> list[Generation]:
+    """Return the copies that were made of a file before it was emptied, oldest first.
+
+    A copy may be shorter than what was read: the original could be read on while it was copied.
+    """
+    copies = []
+    for one in generations:
+        shorter = not one.compressed and one.size_bytes < mark.offset
+        told = Mark(mark.inode, mark.modified_ns, 0, mark.head_bytes, mark.head) if shorter else mark
+        if one.modified_ns >= mark.modified_ns and _holds(one, told):
+            copies.append(one)
+    return copies
+
+
+def begins_like(generation: Generation, file: LogFile) -> bool:
+    """Tell whether a file may be a copy of another, made or being made of what that one holds now."""
+    with suppress(OSError, LogDamaged), closing(open_source(generation)) as source:
+        head = source.read(0, SAMPLE_BYTES)
+        return head == file.beginning(len(head))
+    return True
+
+
+def is_known(generation: Generation, marks: Iterable[Mark]) -> bool:
+    """Tell whether a file is one of those that marks tell of, under its old name or compressed."""
+    for mark in marks:
+        may_be = generation.compressed or (generation.inode == mark.inode and generation.size_bytes >= mark.offset)
+        if mark.offset > 0 and may_be and _holds(generation, mark):
+            return True
+    return False
+
+
+def _holds(generation: Generation, mark: Mark) -> bool:
+    with suppress(OSError):
+        return _opened_holds(generation, mark)
+    return False
+
+
+def _opened_holds(generation: Generation, mark: Mark) -> bool:
+    if not generation.compressed and generation.size_bytes < mark.offset:
+        return False
+    with suppress(LogDamaged), closing(open_source(generation)) as source:
+        return holds(source, mark)
+    return False
