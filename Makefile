@@ -15,7 +15,7 @@ PYTHON_IS_GONE := $(shell test -x $(BIN)/python || echo yes)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lint format docs bench clean packages environment-again
+.PHONY: help run test soak lint format docs bench clean packages environment-again
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ endif
 
 test: packages lint ## run every check and every test
 	$(BIN)/python -m pytest
+
+soak: packages $(TO_TEST) ## run the long tests at their full length (15 minutes)
+	SOAK=full $(BIN)/python -m pytest tests/accesslog/test_follower_model.py tests/end_to_end/test_access_logs_exact.py
 
 lint: $(TO_TEST) ## check style and types
 	$(BIN)/ruff check

@@ -52,6 +52,10 @@ class Accounts:
         for account_id, record in self._broken.items():
             yield _unpacked(account_id, record, recovered=False)
 
+    def __contains__(self, account_id: object) -> bool:
+        """Tell whether an account is broken now."""
+        return account_id in self._broken
+
     @property
     def broken(self) -> int:
         """How many accounts are broken now."""

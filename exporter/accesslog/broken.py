@@ -63,7 +63,7 @@ def _judge(dated: DatedLog, accounts: Accounts) -> Iterator[str]:
 
 def _judge_block(scan: Scan, accounts: Accounts) -> int:
     """Take note of the callbacks of some lines; return how many of the lines did not fit."""
-    for _, _, time, _, digits, code, _ in scan.observations:
+    for _, _, time, _, digits, code, _, _ in scan.observations:
         account = account_id(digits) if digits else None
         if account is not None:
             status = int(code)

@@ -64,17 +64,25 @@ def _identities(generations: Iterable[Generation]) -> list[tuple[str, int, int]]
 
 
 def _snapshot(live_path: str) -> tuple[Generation, ...]:
+    found = _rotated_siblings(live_path)
+    if os.path.islink(live_path):  # noqa: PTH114  # as given
+        # Where the log itself is rotated, not the link to it, its siblings lie beside it.
+        found += _rotated_siblings(os.path.realpath(live_path))
+    live = look_at(live_path, live=True)
+    # Two names may lead to one file: the live path may be a link to the newest dated one.
+    files = {(one.device, one.inode): (place, one) for place, one in reversed(found) if not is_same_file(one, live)}
+    return (*_oldest_first(files.values()), *([live] if live else []))
+
+
+def _rotated_siblings(live_path: str) -> list[tuple[_Place, Generation]]:
     folder, live_name = os.path.split(live_path)
     names = os.listdir(folder)  # noqa: PTH208  # names are matched, a path each would be made in vain
     places = [place for place in (_place(name, live_name) for name in names) if place is not None]
     # While a file is being compressed both are there, and the plain one is whole.
     plain = {place.name for place in places}
     places = [place for place in places if place.name.removesuffix(COMPRESSED) not in plain - {place.name}]
-    live = look_at(live_path, live=True)
-    found = {place: look_at(os.path.join(folder, place.name)) for place in places}  # noqa: PTH118  # as given
-    # The live path may be a link to the newest dated file.
-    rotated = {place: one for place, one in found.items() if one is not None and not is_same_file(one, live)}
-    return (*_oldest_first(rotated), *([live] if live else []))
+    found = [(place, look_at(os.path.join(folder, place.name))) for place in places]  # noqa: PTH118  # as given
+    return [(place, one) for place, one in found if one is not None]
 
 
 def is_same_file(one: Generation, other: Generation | None) -> bool:
@@ -94,15 +102,16 @@ def look_at(path: str, *, live: bool = False) -> Generation | None:
     return Generation(path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, compressed, live)
 
 
-def _oldest_first(rotated: dict[_Place, Generation]) -> list[Generation]:
-    if all(place.number is not None for place in rotated):
-        places = sorted(rotated, key=lambda place: place.number or 0, reverse=True)
-    elif all(place.date for place in rotated):
-        places = sorted(rotated, key=lambda place: place.date)
+def _oldest_first(rotated: Iterable[tuple[_Place, Generation]]) -> list[Generation]:
+    files = list(rotated)
+    if all(place.number is not None for place, _ in files):
+        files.sort(key=lambda file: file[0].number or 0, reverse=True)
+    elif all(place.date for place, _ in files):
+        files.sort(key=lambda file: file[0].date)
     else:
         # Two schemes side by side: somebody has changed logrotate's configuration.
-        places = sorted(rotated, key=lambda place: rotated[place].modified_ns)
-    return [rotated[place] for place in places]
+        files.sort(key=lambda file: file[1].modified_ns)
+    return [one for _, one in files]
 
 
 def _place(name: str, live_name: str) -> _Place | None:

@@ -85,11 +85,11 @@ def _observation(fields: Fields) -> Observation | None:
         return None
     method, target = request.groups()
     if is_inbox_delivery(method, target):
-        return (fields.status, fields.agent, b"", b"", b"", b"", b"")
+        return (fields.status, fields.agent, b"", b"", b"", b"", b"", b"")
     account = callback_account(method, target)
     if account is None:
         return None
-    return (b"", b"", fields.time, method, account, fields.status, fields.agent)
+    return (b"", b"", fields.time, method, account, fields.status, fields.agent, b"")
 
 
 def _lines_from_the_end(block: bytes) -> Iterator[bytes]:

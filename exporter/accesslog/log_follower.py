@@ -55,7 +55,10 @@ class LogFollower:
         self._since_ns = max((one.since_ns for one in self._earlier.values()), default=clocks.file_time_ns())
         self._paths: dict[str, PathFollower] = {}
         self._waiting: set[str] = set()
+        self._absent: set[str] = set()
+        self._first_paths: frozenset[str] | None = None
         self._troubles: set[Trouble] = set()
+        self._finds_nothing = self._misses_domains = False
         self._events: list[Counted] = []
         self._next_discovery = self._next_domains = 0.0
         self._domains_modified_ns = 0
@@ -63,6 +66,7 @@ class LogFollower:
     def step(self) -> bool:
         """Look at the files and count what is there, up to a budget; tell whether any line was read."""
         self._troubles.clear()
+        self._absent.clear()
         self._discover()
         self._read_known_domains()
         for path in sorted(self._waiting):
@@ -76,13 +80,15 @@ class LogFollower:
     @property
     def is_ready(self) -> bool:
         """Whether each file is being followed, or waited for because it is not there yet."""
-        return not self._waiting and not self._is_new
+        return self._waiting <= self._absent and not self._is_new
 
     def progress(self) -> Progress:
         """Return how far the log has been read."""
         followings = [path.following() for path in self._paths.values()]
         followings += [one for one in self._earlier.values() if one.path not in self._paths]
         troubles = self._troubles.union(*(path.troubles for path in self._paths.values()))
+        troubles |= {Trouble.KNOWN_DOMAINS} if self._misses_domains else set()
+        troubles |= {Trouble.MISSING} if self._finds_nothing else set()
         if _is_glob(self.log.path) and self._paths:
             troubles.discard(Trouble.MISSING)
         lag_bytes = sum(path.lag_bytes for path in self._paths.values())
@@ -100,11 +106,12 @@ class LogFollower:
         if now < self._next_discovery:
             return
         self._next_discovery = now + DISCOVERY_SECONDS
-        found = _live_paths(self.log.path)
+        found = _live_paths(self.log.path, {*self._paths, *self._earlier})
+        if self._first_paths is None:
+            self._first_paths = frozenset(found)
         self._waiting |= {*found, *self._earlier} - set(self._paths)
-        if not found:
-            self._is_new = False
-            self._troubles.add(Trouble.MISSING)
+        self._finds_nothing = not found
+        self._is_new = self._is_new and bool(found)
 
     def _start(self, path: str) -> None:
         follower = PathFollower(path, self._clocks.monotonic, self._events.append)
@@ -116,6 +123,8 @@ class LogFollower:
             del self._events[events_before:]
             if isinstance(error, OSError):
                 self._troubles.add(trouble_of(error))
+            if isinstance(error, FileNotFoundError):
+                self._absent.add(path)
         else:
             self._paths[path] = follower
             self._waiting.discard(path)
@@ -126,7 +135,8 @@ class LogFollower:
         if earlier is not None:
             follower.restore(earlier)
         else:
-            follower.begin(self.log.start_at if self._is_new else StartAt.BEGINNING, self._since_ns)
+            was_there = self._is_new and follower.path in (self._first_paths or ())
+            follower.begin(self.log.start_at if was_there else StartAt.BEGINNING, self._since_ns)
 
     def _advance(self, path: PathFollower) -> bool:
         path.look()
@@ -152,7 +162,9 @@ class LogFollower:
                 self.tally.list_known_domains(read_known_domains(file))
                 self._domains_modified_ns = modified_ns
         except OSError:
-            self._troubles.add(Trouble.KNOWN_DOMAINS)
+            self._misses_domains = True
+        else:
+            self._misses_domains = False
 
 
 def _still_meant(pattern: str, progress: Progress | None) -> Iterable[Following]:
@@ -168,14 +180,18 @@ def _is_glob(pattern: str) -> bool:
     return has_magic(pattern) and not Path(pattern).exists()
 
 
-def _live_paths(pattern: str) -> list[str]:
-    """Return the paths that a pattern names, save those that are rotated generations of another one."""
+def _live_paths(pattern: str, known: Iterable[str] = ()) -> list[str]:
+    """Return the paths that a pattern names, save those that are rotated generations of another one.
+
+    `known` paths have such generations even while there is no file there: it may just have been renamed.
+    """
     if not _is_glob(pattern):
         return [pattern]
     paths = [Path(path) for path in sorted(glob(pattern))]  # noqa: PTH207  # Path.glob takes no absolute pattern
+    lives = [*paths, *map(Path, known)]
     return [
         str(path)
         for path in paths
         if path.suffix != ".gz"
-        and not any(path.parent == other.parent and is_rotated_name(path.name, other.name) for other in paths)
+        and not any(path.parent == other.parent and is_rotated_name(path.name, other.name) for other in lives)
     ]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from exporter.accesslog.generations import Generation
 from exporter.accesslog.position import Mark, Position
 from exporter.accesslog.source import Source, open_source
+from exporter.errors import LogChanged, LogDamaged
 
-BLOCK_BYTES = 256 * 1024
+BLOCK_BYTES = 128 * 1024
 LONGEST_LINE_BYTES = 4 * 1024 * 1024
 SAMPLE_BYTES = 1024
 
@@ -104,6 +105,10 @@ class LogFile:
         """Return the first bytes that the file holds now."""
         return self._source.read(0, size)
 
+    def began_with(self, sample: bytes) -> bool:
+        """Tell whether the first bytes that were read of the file are these; at most SAMPLE_BYTES are remembered."""
+        return self._head.startswith(sample)
+
     def is_truncated(self) -> bool:
         """Tell whether the file has been emptied and perhaps filled anew since it was read."""
         if self.compressed:
@@ -174,4 +179,12 @@ class LogFile:
 
 def open_logfile(generation: Generation, position: Position | None = None) -> LogFile:
     """Open a file at a position, or at its beginning; OSError and LogChanged as `open_source`."""
-    return LogFile(generation, open_source(generation), position)
+    source = open_source(generation)
+    try:
+        return LogFile(generation, source, position)
+    except LogDamaged as error:
+        source.close()
+        raise LogChanged(generation.path) from error
+    except OSError:
+        source.close()
+        raise

@@ -64,7 +64,7 @@ class PathFollower:
         for position in following.positions:
             if not position.finished:
                 self._restore_file(position, [one for one in generations if not self._has(one)])
-        self._open_all(self._unread_after_restart(generations), counting=bool(self._files))
+        self._open_all(self._unread_after_restart(following, generations), counting=bool(self._files))
         self._sort(generations)
 
     def following(self) -> Following:
@@ -74,7 +74,7 @@ class PathFollower:
         # What nothing was read of can be found again only by its time.
         times_ns = [file.unread_since_ns for file in self._files if file.offset == 0 or file is self._files[-1]]
         times_ns += [one.modified_ns for one in self._refused]
-        since_ns = min(times_ns, default=self._since_ns)
+        since_ns = max(self._since_ns, min(times_ns, default=self._since_ns))
         return Following(self.path, since_ns, positions)
 
     @property
@@ -167,7 +167,7 @@ class PathFollower:
             return self._later_than(generations, newest.unread_since_ns)
         if newest.offset:
             return generations[place + 1 :]
-        emptied = self._later_than(generations[:place], newest.unread_since_ns)
+        emptied = self._later_than(generations[:place], max(newest.unread_since_ns, self._since_ns))
         return [*(one for one in emptied if not begins_like(one, newest)), *generations[place + 1 :]]
 
     def _later_than(self, generations: Sequence[Generation], horizon_ns: int) -> list[Generation]:
@@ -181,10 +181,10 @@ class PathFollower:
         for file in self._files:
             yield from file.marks()
 
-    def _unread_after_restart(self, generations: Sequence[Generation]) -> list[Generation]:
-        # An inode alone, of a file that nothing was read of, may have been given to another one meanwhile.
-        read = [file for file in self._files if file.offset > 0]
-        place = _place(read[0], generations) if read else None
+    def _unread_after_restart(self, following: Following, generations: Sequence[Generation]) -> list[Generation]:
+        # What became of a file that nothing was read of is told by times alone: its inode may be another file's by now.
+        was_read = all(one.finished or one.mark.offset > 0 for one in following.positions)
+        place = _place(self._files[0], generations) if was_read and self._files else None
         later = generations if place is None else generations[place + 1 :]
         new = [one for one in later if not self._has(one)]
         return self._later_than(new, self._since_ns)
@@ -207,7 +207,7 @@ class PathFollower:
         """Read the rest of what was emptied from the copies that were made of it, then the file from its beginning."""
         mark = file.position().mark
         rotated = [one for one in _settled(self.path) if not one.live and not self._has(one)]
-        copies = find_copies(mark, rotated)
+        copies = find_copies(file, rotated)
         later = rotated[rotated.index(copies[0]) + 1 :] if copies else []
         recovered: list[LogFile] = []
         try:

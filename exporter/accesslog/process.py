@@ -1,6 +1,7 @@
 """Keeping the follower's process running beside the exporter."""
 
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -8,6 +9,7 @@ import time
 from collections.abc import Callable
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from exporter.accesslog.position import Trouble
 from exporter.accesslog.service import Assignment, Report
@@ -63,7 +65,11 @@ class FollowerProcess:
                 self._stopping.wait(CHECK_SECONDS)
                 continue
             began = time.monotonic()
-            self._follow(assignment)
+            try:
+                self._follow(assignment)
+            except OSError as error:  # no memory, no process, no file to be had
+                self._has_failed = True
+                _log.error("the follower of the access logs cannot be started", extra={"error": error.strerror})
             if time.monotonic() - began > STEADY_SECONDS:
                 retry_seconds = FIRST_RETRY_SECONDS
             self._stopping.wait(retry_seconds)
@@ -74,10 +80,7 @@ class FollowerProcess:
         ours, theirs = Pipe()
         with ours:
             with theirs:
-                command = [sys.executable, "-m", "exporter.accesslog", str(theirs.fileno())]
-                process = subprocess.Popen(  # noqa: S603  # this very program
-                    command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
-                )
+                process = _started(theirs.fileno())
             try:
                 self._accompany(ours, assignment)
             except (EOFError, ConnectionError):
@@ -105,3 +108,12 @@ class FollowerProcess:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _started(descriptor: int) -> "subprocess.Popen[bytes]":
+    """Start the follower with a socket; modules are looked for where this process does, not where it is run."""
+    command = [sys.executable, "-P", "-m", "exporter.accesslog", str(descriptor)]
+    folders = os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path)
+    return subprocess.Popen(  # noqa: S603  # this very program
+        command, stdin=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": folders}, pass_fds=[descriptor]
+    )

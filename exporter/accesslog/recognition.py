@@ -31,18 +31,14 @@ def find_marked(mark: Mark, generations: Sequence[Generation]) -> Generation | N
     return found or next((one for one in others if _holds(one, mark)), None)
 
 
-def find_copies(mark: Mark, generations: Iterable[Generation]) -> list[Generation]:
+def find_copies(file: LogFile, generations: Iterable[Generation]) -> list[Generation]:
     """Return the copies that were made of a file before it was emptied, oldest first.
 
     A copy may be shorter than what was read: the original could be read on while it was copied.
     """
-    copies = []
-    for one in generations:
-        shorter = not one.compressed and one.size_bytes < mark.offset
-        told = Mark(mark.inode, mark.modified_ns, 0, mark.head_bytes, mark.head) if shorter else mark
-        if one.modified_ns >= mark.modified_ns and _holds(one, told):
-            copies.append(one)
-    return copies
+    mark = file.position().mark
+    newer = [one for one in generations if one.modified_ns >= mark.modified_ns]
+    return [one for one in newer if _holds(one, mark) or _is_shorter_copy(one, file)]
 
 
 def begins_like(generation: Generation, file: LogFile) -> bool:
@@ -59,6 +55,14 @@ def is_known(generation: Generation, marks: Iterable[Mark]) -> bool:
         may_be = generation.compressed or (generation.inode == mark.inode and generation.size_bytes >= mark.offset)
         if mark.offset > 0 and may_be and _holds(generation, mark):
             return True
+    return False
+
+
+def _is_shorter_copy(generation: Generation, file: LogFile) -> bool:
+    if generation.compressed or not 0 < generation.size_bytes < file.offset:
+        return False
+    with suppress(OSError), closing(open_source(generation)) as source:
+        return file.began_with(source.read(0, SAMPLE_BYTES))
     return False
 
 

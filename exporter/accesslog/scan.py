@@ -6,11 +6,12 @@ from typing import Protocol
 
 from exporter.accesslog.entry import Entry, UnparsedReason
 
-Observation = tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes]
+Observation = tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes]
 """One inbox delivery or one callback, as logged: a tuple, because a million a second are made.
 
-A delivery: (code, agent, b"", b"", b"", b"", b"").
-A callback: (b"", b"", time, method, account id in digits, code, agent).
+A delivery: (code, agent, b"", b"", b"", b"", b"", b"").
+A callback: (b"", b"", time, method, account id in digits, code, agent, b"").
+The last place is the scanner's own: what it finds is an observation as it stands.
 """
 
 

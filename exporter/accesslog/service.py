@@ -1,6 +1,7 @@
 """The process that follows the logs: it counts, and commits what it has counted together with how far it has read."""
 
 import logging
+import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -15,7 +16,10 @@ from exporter.accesslog.tally import Tally, TallySettings
 from exporter.config import AccessLog
 from exporter.errors import StateError
 
-POLL_SECONDS = 0.25
+POLL_SECONDS, LONGEST_POLL_SECONDS = 0.25, 2.0
+IDLE_SHARE = 1 / 250
+"""Files in which nothing happens are looked at less often when there are many, so that it takes no more of a core."""
+
 COMMIT_SECONDS = 1.0
 RETRY_SECONDS = 5.0
 NICENESS = 10
@@ -168,14 +172,23 @@ def follow(connection: Connection, clocks: Clocks | None = None) -> None:
 
 def _serve(service: Service, connection: Connection) -> None:
     told: Report | None = None
-    busy = False
+    wait_seconds = 0.0
     try:
         while True:
-            if connection.poll(0 if busy else POLL_SECONDS):
+            if connection.poll(wait_seconds):
                 service.assign(connection.recv())
-            busy = service.step()
+            wait_seconds = _step(service)
             if service.report != told:
                 told = service.report
                 connection.send(told)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         service.finish()  # the exporter has gone, or has asked for the end
+
+
+def _step(service: Service) -> float:
+    """Have the service take a step; return after how many seconds the next one is due."""
+    began = time.thread_time()
+    if service.step():
+        return 0.0
+    due_seconds = (time.thread_time() - began) / IDLE_SHARE
+    return min(max(POLL_SECONDS, due_seconds), LONGEST_POLL_SECONDS)

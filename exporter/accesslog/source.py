@@ -55,24 +55,28 @@ class PlainSource:
 
 
 class CompressedSource:
-    """A gzip file. Offsets count uncompressed bytes; going back means beginning anew."""
+    """A gzip file. Offsets count uncompressed bytes; going back beyond the bytes read last means beginning anew."""
+
+    _recent: bytes
+    """The bytes read last, up to the offset: a reader of lines comes back for one that did not end there."""
 
     def __init__(self, descriptor: int) -> None:
         self._file = os.fdopen(descriptor, "rb")
         self._begin()
 
     def read(self, offset: int, size: int) -> bytes:
-        """Return uncompressed bytes; LogDamaged where the file breaks off or is not gzip."""
-        if offset < self._offset:
+        """Return uncompressed bytes; LogDamaged where the file breaks off or is not gzip, after what comes before."""
+        if offset < self._offset - len(self._recent):
             self._begin()
         while self._offset < offset:
             if not self._next(min(offset - self._offset, _SKIPPED_AT_ONCE_BYTES)):
                 return b""
-        parts: list[bytes] = []
-        while size > 0 and (part := self._next(size, raising=not parts)):
-            parts.append(part)
-            size -= len(part)
-        return b"".join(parts)
+        behind = self._offset - offset
+        if size <= behind:
+            return self._recent[-behind:][:size]
+        kept = self._recent[-behind:] if behind else b""
+        self._recent = kept + self._following(size - behind)
+        return self._recent
 
     def status(self) -> os.stat_result:
         """Return what the system knows of the compressed file."""
@@ -86,13 +90,23 @@ class CompressedSource:
         self._file.seek(0)
         self._stream = gzip.GzipFile(fileobj=self._file, mode="rb")
         self._offset = 0
+        self._recent = b""
+        self._damage = ""
+
+    def _following(self, size: int) -> bytes:
+        parts: list[bytes] = []
+        while size > 0 and (part := self._next(size, raising=not parts)):
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
 
     def _next(self, size: int, *, raising: bool = True) -> bytes:
         try:
-            part = self._stream.read1(size)  # what comes before the damage is given out first
+            part = b"" if self._damage else self._stream.read1(size)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            if raising:
-                raise LogDamaged(str(error)) from error
-            return b""
+            part, self._damage = b"", str(error) or "damaged"
+        if self._damage and raising:
+            raise LogDamaged(self._damage)
         self._offset += len(part)
+        self._recent = b""
         return part

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import filterfalse
 from operator import itemgetter
 from typing import TypeVar
@@ -23,6 +22,11 @@ AGENTS_REMEMBERED = 10_000
 """How many user agents are remembered with what they mean, and how many deliveries that need nothing more."""
 
 LONGEST_AGENT_REMEMBERED_BYTES = 256
+
+_CODES = {b"%03d" % code: code for code in range(1000)}
+_TAKEN_CODES = frozenset(text for text, code in _CODES.items() if came_through(code))
+_BROKEN_CODES = frozenset(text for text, code in _CODES.items() if is_broken_callback(code))
+_FAILED_CODES = frozenset(text for text, code in _CODES.items() if is_failed_delivery(code))
 
 _Meaning = TypeVar("_Meaning")
 
@@ -135,11 +139,11 @@ class Tally:
     def _take_delivery(self, observation: Observation) -> None:
         code, agent = observation[:2]
         domain = self._domain_of[agent]
-        if _is_failed(code):
+        if code in _FAILED_CODES:
             if domain is None or not self._domains.fail(domain, self.last_line_timestamp_seconds or 0.0):
                 self._counts[_OTHER_FAILURES] += 1
             return
-        if domain is not None and came_through(int(code)) and self._domains.come_through(domain):
+        if domain is not None and code in _TAKEN_CODES and self._domains.come_through(domain):
             self._settled.clear()
         self._settle(observation)
 
@@ -154,18 +158,22 @@ class Tally:
     def _take_callbacks(self, callbacks: Sequence[Observation]) -> None:
         for (method, code), calls in Counter(map(itemgetter(3, 5), callbacks)).items():
             self._counts[Series(Counted.CALLBACKS, (method.decode(), code.decode()))] += calls
-            self._counts[_BROKEN] += calls * (self._judged and is_broken_callback(int(code)))
+            self._counts[_BROKEN] += calls * (self._judged and code in _BROKEN_CODES)
         for agent, calls in Counter(map(self._class_of.__getitem__, map(itemgetter(6), callbacks))).items():
             self._counts[Series(Counted.CALLBACK_AGENTS, (agent,))] += calls
         if self._judged:
             self._judge_accounts(callbacks)
 
     def _judge_accounts(self, callbacks: Iterable[Observation]) -> None:
-        for _, _, time, _, digits, code, _ in callbacks:
-            account = account_id(digits)
-            if account is not None:
-                status = int(code)
-                self.accounts.answer(account, status, read_time(time) if is_broken_callback(status) else None)
+        for _, _, time, _, digits, code, _, _ in callbacks:
+            if code in _TAKEN_CODES:
+                account = account_id(digits)
+                if account is not None and account in self.accounts:
+                    self.accounts.answer(account, int(code))
+            elif code in _BROKEN_CODES:
+                account = account_id(digits)
+                if account is not None:
+                    self.accounts.answer(account, int(code), read_time(time))
 
 
 class _Remembered(dict[bytes, _Meaning]):
@@ -182,8 +190,3 @@ class _Remembered(dict[bytes, _Meaning]):
                 self.clear()
             self[agent] = meaning
         return meaning
-
-
-@lru_cache
-def _is_failed(code: bytes) -> bool:
-    return is_failed_delivery(int(code))

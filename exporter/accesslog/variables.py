@@ -27,6 +27,7 @@ _WORDS = frozenset(
         "realip_remote_addr",
     )
 )
+_WHITE_SPACE = (b"", b" ", b"\t")
 ANY_STATUS = rb'[^" ]*'
 """What stands in the place of a status in a line that is otherwise right."""
 
@@ -49,18 +50,18 @@ def usual(name: str, escaping: Escaping, before: bytes, after: bytes) -> bytes:
     """Return what a variable nearly always is, for `re`, in quantifiers that never give back what they took.
 
     `before` and `after` are the bytes of the format around it, empty where there is none. Between quotes it may
-    hold anything but a quote; elsewhere no space either, nor the byte that ends it.
+    hold anything but a quote; elsewhere no space either, nor the byte that ends it. What does not fit is only slower.
     """
     if name in _COUNTS:
         return rb"[0-9]++"
     if name in _LENGTHS:
-        # What `[^"\n]` would be, several times as fast.
-        return rb'(?=.{%d})[^"]{%d}' % (_LENGTHS[name], _LENGTHS[name])
+        return rb".{%d}" % _LENGTHS[name]
     if name in _SHAPES:
         return _SHAPES[name]
     if before == after == b'"':
         return _QUOTED[escaping]
-    return rb'[^\n "%s]*+' % re.escape(after)
+    # One range is tried faster than anything else: printable bytes without space, `!` and quote.
+    return rb"[#-~]*+" if after in _WHITE_SPACE else rb'[^\n "%s]*+' % re.escape(after.strip(b'"'))
 
 
 def possible(name: str, escaping: Escaping) -> bytes:

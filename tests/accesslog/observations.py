@@ -8,11 +8,11 @@ TIMESTAMP_SECONDS = 1492697468.0
 
 
 def delivery(code: str, domain: str = "a.example") -> Observation:
-    return (code.encode(), f"Mastodon/4.3.1 (http.rb/5.2.0; +https://{domain}/)".encode(), b"", b"", b"", b"", b"")
+    return (code.encode(), f"Mastodon/4.3.1 (http.rb/5.2.0; +https://{domain}/)".encode(), b"", b"", b"", b"", b"", b"")
 
 
 def callback(code: str, account_id: int | str = 107, method: str = "POST", agent: str = "") -> Observation:
-    return (b"", b"", TIME, method.encode(), str(account_id).encode(), code.encode(), agent.encode())
+    return (b"", b"", TIME, method.encode(), str(account_id).encode(), code.encode(), agent.encode(), b"")
 
 
 def scan(*observations: Observation) -> Scan:

@@ -1,5 +1,6 @@
 """The follower against a model of file operations: whatever order they come in, each line is read once."""
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -91,7 +92,8 @@ class FollowingATruncatedLog(FollowingALog):
         self.world.copy_and_truncate()
 
 
-SETTINGS = settings(max_examples=400, stateful_step_count=40, deadline=None)
+FULL = os.environ.get("SOAK") == "full"
+SETTINGS = settings(max_examples=5000 if FULL else 150, stateful_step_count=40, deadline=None)
 TestFollowingALog = FollowingALog.TestCase
 TestFollowingALog.settings = SETTINGS
 TestFollowingATruncatedLog = FollowingATruncatedLog.TestCase

@@ -53,7 +53,7 @@ def test_a_time_that_is_none_leaves_the_line_good() -> None:
 def test_an_observed_agent_is_as_logged_and_can_be_read(log_format: LogFormat, line: bytes, agent: bytes) -> None:
     made = scanner(log_format)
     scan = made.scan(line + b"\n")
-    assert scan.observations == [(b"202", agent, b"", b"", b"", b"", b"")]
+    assert scan.observations == [(b"202", agent, b"", b"", b"", b"", b"", b"")]
     assert made.agent_text(agent) == "aあ\udcff"
 
 
@@ -61,7 +61,7 @@ def test_a_callback_tells_time_method_account_code_and_agent() -> None:
     line = JSON_LINE.replace(b"/inbox", b"//api/subscriptions/7/")
     agent = b"a\xe3\x81\x82\xff"
     assert scanner(JSON).scan(line + b"\n").observations == [
-        (b"", b"", b"20/Apr/2017:23:11:08 +0900", b"POST", b"7", b"202", agent)
+        (b"", b"", b"20/Apr/2017:23:11:08 +0900", b"POST", b"7", b"202", agent, b"")
     ]
 
 

@@ -101,7 +101,7 @@ def test_callbacks_are_judged_from_when_judging_is_switched_on() -> None:
 
 def test_a_failure_of_an_unknown_domain_is_counted_as_other() -> None:
     tally = new_tally()
-    agentless: Observation = (b"500", b"curl/8", b"", b"", b"", b"", b"")
+    agentless: Observation = (b"500", b"curl/8", b"", b"", b"", b"", b"", b"")
     tally.apply(scan(delivery("500"), agentless))
     assert counted(tally, Counted.FAILURES) == {(OTHER,): 2}
     assert series_of_domains(tally) == {}
@@ -138,7 +138,7 @@ def test_a_domain_listed_no_longer_is_learnt_at_its_next_delivery() -> None:
 
 def test_the_user_agent_is_read_with_its_escapes_undone() -> None:
     tally = Tally(tally_module.TallySettings(lambda agent: agent.decode().replace(r"\x22", '"')))
-    listed: Observation = (b"500", rb"x \x22https://a.example\x22", b"", b"", b"", b"", b"")
+    listed: Observation = (b"500", rb"x \x22https://a.example\x22", b"", b"", b"", b"", b"", b"")
     tally.list_known_domains({"a.example"})
     tally.apply(scan(listed))
     assert series_of_domains(tally) == {"a.example": 1}
@@ -208,7 +208,7 @@ class Model:
         self.judged = True
 
     def apply(self, observations: Sequence[Observation], now_seconds: float) -> None:
-        for code, agent, time, method, digits, callback_code, callback_agent_ in observations:
+        for code, agent, time, method, digits, callback_code, callback_agent_, _ in observations:
             if code:
                 self.deliver(code.decode(), sending_host(agent.decode()), now_seconds)
             else:
@@ -236,7 +236,7 @@ DELIVERIES = st.builds(
     delivery, st.sampled_from(["202", "202", "403", "500"]), st.sampled_from([f"{name}.example" for name in "abcdefg"])
 )
 NO_DOMAIN: st.SearchStrategy[Observation] = st.sampled_from(
-    [(code, b"x" * length, b"", b"", b"", b"", b"") for code in (b"202", b"500") for length in (1, 300)]
+    [(code, b"x" * length, b"", b"", b"", b"", b"", b"") for code in (b"202", b"500") for length in (1, 300)]
 )
 CALLBACKS = st.builds(
     callback,

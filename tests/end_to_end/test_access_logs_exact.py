@@ -6,6 +6,7 @@ The figures are reduced; `make soak` runs the full ones (1,000 rotations, 100 ki
 import os
 import random
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ KILLS = 100 if FULL else 20
 SEED = 7
 ROTATION_SECONDS = 0.3
 
+LINES = 'mastodon_accesslog_lines_total{log="qdon"}'
 PIPELINE = """cat {files} | grep /api/subscriptions/ | egrep '" [34][0-9][0-9] ' | grep -v '" 429 ' | wc -l"""
 
 pytestmark = pytest.mark.slow
@@ -82,16 +84,41 @@ def test_each_line_is_counted_once_through_truncation_while_nobody_writes(nginx:
         counted_all_of(nginx, exporter, load)
 
 
+def test_copytruncate_under_load_loses_only_what_no_file_holds(
+    nginx: Nginx, exporter: Exporter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Measure the window that copytruncate has for everybody: between the end of the copy and the truncation."""
+    load = Load(nginx, pause_seconds=0.002)
+    began = time.monotonic()
+    for _ in range(ROTATIONS):
+        time.sleep(ROTATION_SECONDS)
+        nginx.copy_and_truncate()
+    load.end()
+    seconds = time.monotonic() - began
+    wait_until(lambda: has_counted(exporter, len(nginx.lines())), 60)
+    time.sleep(1.5)  # whatever is counted twice would come after the last line
+    in_files, counted = len(nginx.lines()), exporter.scrape()[LINES]
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\ncopytruncate, {ROTATIONS} times under {load.answered / seconds:,.0f} lines/s: {load.answered} written, "
+            f"{load.answered - in_files} in no file, {load.answered - counted:.0f} not counted\n"
+        )
+    assert in_files <= counted <= load.answered
+
+
+def has_counted(exporter: Exporter, lines: int) -> bool:
+    """Tell whether at least so many lines are counted by now."""
+    return exporter.scrape().get(LINES, 0) >= lines
+
+
 def counted_all_of(nginx: Nginx, exporter: Exporter, load: Load) -> None:
     """Wait until nothing is left to be counted, and compare with what was written, sent, and with the pipeline."""
     wait_until(lambda: len(nginx.lines()) == load.answered)
     lines = nginx.lines()
-    try:
-        wait_until(lambda: exporter.scrape().get('mastodon_accesslog_lines_total{log="qdon"}', 0) >= len(lines), 60)
-    finally:
-        time.sleep(1.5)  # whatever is counted twice would come after the last line
-        series = exporter.scrape()
-    assert series['mastodon_accesslog_lines_total{log="qdon"}'] == len(lines)
+    wait_until(lambda: has_counted(exporter, len(lines)), 60)
+    time.sleep(1.5)  # whatever is counted twice would come after the last line
+    series = exporter.scrape()
+    assert series[LINES] == len(lines)
     assert series['mastodon_accesslog_unparsed_lines_total{log="qdon"}'] == 0
     assert series['mastodon_accesslog_lost_files_total{log="qdon"}'] == 0
     assert series['mastodon_subscription_callbacks_broken_total{log="qdon"}'] == broken_by_the_pipeline(nginx, lines)
