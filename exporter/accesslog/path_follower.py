@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import compress, takewhile
 from pathlib import Path
 
 from exporter.accesslog.counts import Counted
@@ -262,18 +263,25 @@ class PathFollower:
         return any(is_same_file(one, generation) for one in self._refused)
 
     def _finish_idle(self) -> None:
+        # From the oldest on: what was finished must be older than all that is still being read, because only the
+        # last few finished files are remembered.
         now = self._clock()
-        for file in self._files[:-1]:
-            written_to = any(one.size_bytes for one in self._files[self._files.index(file) + 1 :])
-            if file.at_end and written_to:
-                quiet_since = self._quiet_since.setdefault(file, now)
-                if file.compressed or now - quiet_since >= IDLE_SECONDS or len(self._files) > MOST_FILES:
-                    self._finish(file)
+        written_to = max((place for place, file in enumerate(self._files) if file.size_bytes), default=0)
+        idle = [self._is_idle(file, now) for file in self._files[:written_to]]
+        for file in list(compress(self._files, takewhile(bool, idle))):
+            self._finish(file)
+
+    def _is_idle(self, file: LogFile, now: float) -> bool:
+        if not file.at_end:
+            return False
+        quiet_since = self._quiet_since.setdefault(file, now)
+        return file.compressed or now - quiet_since >= IDLE_SECONDS or len(self._files) > MOST_FILES
 
     def _finish(self, file: LogFile) -> None:
         self._files.remove(file)
         self._quiet_since.pop(file, None)
-        self._finished.append(file.position(finished=True))
+        if file.offset:  # nobody can read an empty file twice
+            self._finished.append(file.position(finished=True))
         file.close()
 
     def _lose(self, inode: int, why: str) -> None:

@@ -6,7 +6,9 @@ import shutil
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
+from exporter.accesslog import path_follower
 from exporter.accesslog.counts import Counted
 from exporter.accesslog.path_follower import PathFollower
 from exporter.config import StartAt
@@ -32,6 +34,7 @@ class World:
     written: list[int] = field(default_factory=list)
     read: list[int] = field(default_factory=list)
     dated: int = 0
+    remembered_files: int = path_follower.REMEMBERED_FILES
     happened: Counter[Counted] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -39,7 +42,8 @@ class World:
         self.follower = self.new_follower()
 
     def new_follower(self) -> PathFollower:
-        return PathFollower(str(self.path), self.clock, lambda counted: self.happened.update([counted]))
+        with patch.object(path_follower, "REMEMBERED_FILES", self.remembered_files):
+            return PathFollower(str(self.path), self.clock, lambda counted: self.happened.update([counted]))
 
     def begin(self, start_at: StartAt = StartAt.BEGINNING) -> None:
         self.follower.begin(start_at, BEGINNING_OF_TIME_NS)

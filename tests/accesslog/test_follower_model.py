@@ -16,7 +16,7 @@ class FollowingALog(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.temporary = tempfile.TemporaryDirectory()
-        self.world = World(Path(self.temporary.name))
+        self.world = World(Path(self.temporary.name), remembered_files=3)
 
     def teardown(self) -> None:
         try:

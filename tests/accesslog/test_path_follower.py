@@ -516,3 +516,24 @@ def test_a_gzip_of_another_log_is_not_taken_for_this_one(world: World) -> None:
     world.kill()
     world.look()
     assert world.read == [0, 1]
+
+
+def test_files_that_were_finished_while_an_older_one_was_waited_for_are_not_read_again(tmp_path: Path) -> None:
+    world = World(tmp_path, remembered_files=2)
+    world.begin()
+    world.write()
+    world.rename()
+    for _ in range(5):
+        world.write()
+        world.rename()
+        world.compress(1)
+    world.write()
+    world.look()
+    world.look()  # what is compressed need not be waited for
+    world.rename()  # there is a file now that nothing was read of
+    world.look()
+    world.commit()
+    world.write()
+    world.kill()
+    world.settle()
+    assert world.read == world.written

@@ -20,7 +20,7 @@ import requests
 
 from tests.end_to_end.programs_under_test import command, free_port, is_up
 
-KEPT_GENERATIONS = 120
+KEPT_GENERATIONS = 400
 AT_ONCE = 50
 SETTLE_SECONDS = 60.0
 
