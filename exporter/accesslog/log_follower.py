@@ -1,7 +1,7 @@
 """Following one configured log: each file that its path or glob names, counted into one tally."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from glob import glob, has_magic
 from pathlib import Path
@@ -23,6 +23,7 @@ BUDGET_BYTES = 4 * 1024 * 1024
 
 DISCOVERY_SECONDS = 2.0
 KNOWN_DOMAINS_SECONDS = 10.0
+DELETED_SECONDS = 600.0
 _ONE_TOO_LONG = Scan(lines=1, unparsed={UnparsedReason.TOO_LONG: 1})
 
 
@@ -54,6 +55,7 @@ class LogFollower:
         self._earlier = {one.path: one for one in _still_meant(log.path, progress)}
         self._since_ns = max((one.since_ns for one in self._earlier.values()), default=clocks.file_time_ns())
         self._paths: dict[str, PathFollower] = {}
+        self._deleted_since: dict[str, float] = {}
         self._waiting: set[str] = set()
         self._absent: set[str] = set()
         self._first_paths: frozenset[str] | None = None
@@ -109,9 +111,20 @@ class LogFollower:
         found = _live_paths(self.log.path, {*self._paths, *self._earlier})
         if self._first_paths is None:
             self._first_paths = frozenset(found)
+        self._let_go_of_deleted(found, now)
         self._waiting |= {*found, *self._earlier} - set(self._paths)
         self._finds_nothing = not found
         self._is_new = self._is_new and bool(found)
+
+    def _let_go_of_deleted(self, found: Sequence[str], now: float) -> None:
+        """Forget what a glob named once, and what was then deleted; whoever had it open has had time to close it."""
+        for path, follower in list(self._paths.items()):
+            if path in found or not follower.is_deleted:
+                self._deleted_since.pop(path, None)
+            elif now - self._deleted_since.setdefault(path, now) >= DELETED_SECONDS:
+                follower.close()
+                del self._paths[path], self._deleted_since[path]
+                self._earlier.pop(path, None)
 
     def _start(self, path: str) -> None:
         follower = PathFollower(path, self._clocks.monotonic, self._events.append)

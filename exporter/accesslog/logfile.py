@@ -101,6 +101,11 @@ class LogFile:
         self.at_end = self.at_end and not changed
         return changed
 
+    @property
+    def is_deleted(self) -> bool:
+        """Whether no name leads to the file any more; a writer that still has it open may yet write to it."""
+        return self._source.status().st_nlink == 0
+
     def beginning(self, size: int) -> bytes:
         """Return the first bytes that the file holds now."""
         return self._source.read(0, size)

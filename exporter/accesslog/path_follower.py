@@ -83,6 +83,11 @@ class PathFollower:
         """How much of the files has not been read."""
         return sum(file.lag_bytes for file in self._files) + sum(one.size_bytes for one in self._refused)
 
+    @property
+    def is_deleted(self) -> bool:
+        """Whether nothing is left of the log: each file was read to its end, and no name leads to it."""
+        return not self._refused and all(file.at_end and file.is_deleted for file in self._files)
+
     def close(self) -> None:
         """Close all files."""
         for file in self._files:

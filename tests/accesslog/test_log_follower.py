@@ -12,7 +12,14 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from exporter.accesslog.counts import Counted, Series
-from exporter.accesslog.log_follower import DISCOVERY_SECONDS, KNOWN_DOMAINS_SECONDS, Clocks, Counting, LogFollower
+from exporter.accesslog.log_follower import (
+    DELETED_SECONDS,
+    DISCOVERY_SECONDS,
+    KNOWN_DOMAINS_SECONDS,
+    Clocks,
+    Counting,
+    LogFollower,
+)
 from exporter.accesslog.position import Progress, Trouble
 from exporter.accesslog.scanner import scanner
 from exporter.accesslog.tally import Tally, TallySettings
@@ -194,6 +201,22 @@ def test_a_glob_with_some_file_misses_none(followed: Followed) -> None:
     (followed.folder / "b.log").unlink()
     followed.look()
     assert followed.troubles == set()
+
+
+def test_a_deleted_file_of_a_glob_is_let_go_of_after_a_while(followed: Followed) -> None:
+    followed.write("a.log", 1)
+    followed.write("b.log", 1)
+    followed.follow("*.log", start_at=StartAt.BEGINNING)
+    followed.look()
+    (followed.folder / "a.log").unlink()
+    followed.look()
+    assert len(followed.follower.progress().followings) == 2, "whoever has it open may still write to it"
+    followed.seconds += DELETED_SECONDS
+    followed.look()
+    assert [Path(one.path).name for one in followed.follower.progress().followings] == ["b.log"]
+    followed.write("a.log", 2)
+    followed.look()
+    assert followed.lines == 4
 
 
 def test_a_name_with_brackets_that_exists_is_no_glob(followed: Followed) -> None:
