@@ -4,6 +4,7 @@ MastodonExporterError
 ├── ConfigError              the configuration cannot be used; carries every problem found
 ├── InvalidValue             one value breaks its rule; caught where the configuration is read
 ├── StateError               the state folder cannot be used
+│   └── StoreError           what is kept in it cannot be read or written
 ├── ListenError              the address to listen on cannot be used
 ├── RequestRefused           an HTTP request that gets no answer but an error; carries the status
 ├── TargetError              a probe was asked for something it will not do
@@ -65,6 +66,10 @@ class InvalidValue(MastodonExporterError):
 
 class StateError(MastodonExporterError):
     """The state folder cannot be used."""
+
+
+class StoreError(StateError):
+    """What is kept in the state folder cannot be read or written: damaged, or no space."""
 
 
 class ListenError(MastodonExporterError):

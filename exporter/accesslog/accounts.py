@@ -57,6 +57,11 @@ class Accounts:
         return account_id in self._broken
 
     @property
+    def unwritten(self) -> int:
+        """How many accounts changed since the last `clear_changes`."""
+        return len(self._changed)
+
+    @property
     def broken(self) -> int:
         """How many accounts are broken now."""
         return len(self._broken)

@@ -8,8 +8,8 @@ from operator import itemgetter
 from re import Pattern
 
 from exporter.accesslog.block_expression import END_OF_LINE, GROUPS, ODD_LINE, block_expression
-from exporter.accesslog.entry import Entry, UnparsedReason
-from exporter.accesslog.line_scanner import LONGEST_LINE_BYTES, LineScanner
+from exporter.accesslog.entry import LONGEST_LINE_BYTES, Entry, UnparsedReason
+from exporter.accesslog.line_scanner import LineScanner
 from exporter.accesslog.scan import Observation, Scan
 from exporter.config.log_format import LogFormat
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from exporter.accesslog.line_scanner import LONGEST_LINE_BYTES
+from exporter.accesslog.entry import LONGEST_LINE_BYTES
 
 NEEDLE = b"subscriptions"
 """What every callback holds as it stands. Slashes around it may be doubled, and nginx escapes no letter."""

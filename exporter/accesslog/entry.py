@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+LONGEST_LINE_BYTES = 4 * 1024 * 1024
+"""A longer line is not read."""
+
 
 class UnparsedReason(StrEnum):
     """Why the format does not fit a line: a closed list, the values of a label."""

@@ -8,9 +8,10 @@ endings (`.save`, `.bak`) are none of them.
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations
 
 COMPRESSED = ".gz"
 TRIES = 5
@@ -43,6 +44,16 @@ class _Place:
 def is_rotated_name(name: str, live_name: str) -> bool:
     """Tell whether a file's name is that of a rotated, perhaps compressed, generation of another."""
     return _place(name, live_name) is not None
+
+
+def live_names(name: str) -> Iterator[str]:
+    """Yield the names of live logs that a name may be a rotated one of."""
+    stem = name.removesuffix(COMPRESSED)
+    cuts = [place for place, character in enumerate(stem) if character in "-."]
+    for start, end in combinations([*cuts, len(stem)], 2):
+        live = stem[:start] + stem[end:]
+        if stem[start + 1 : start + 2].isdigit() and is_rotated_name(name, live):
+            yield live
 
 
 def find_generations(live_path: str) -> tuple[Generation, ...] | None:
@@ -122,7 +133,7 @@ def _place(name: str, live_name: str) -> _Place | None:
     return _Place(name, int(number) if number else None, re.sub(r"\D", "", date or ""))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _rotated_names(live_name: str) -> re.Pattern[str]:
     stem, extension = os.path.splitext(live_name)  # noqa: PTH122  # a name, not a path
     suffix = f"(?:{_NUMBER}|{_DATE})"

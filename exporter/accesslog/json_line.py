@@ -6,9 +6,12 @@ from typing import Any
 
 from exporter.accesslog.entry import UnparsedReason
 from exporter.accesslog.escaping import encodable
-from exporter.accesslog.fields import Fields
+from exporter.accesslog.fields import TIMES, Fields
 
-_TIMES = ("time_iso8601", "time_local", "msec")
+MOST_PARTS = 20_000
+"""No log has lines of so many keys and values; to read one would take a hundred times its size in memory."""
+
+_PART_SIGNS = (b",", b":", b"[", b"{")
 _STATUS_TEXT = re.compile(r"[0-9]{3}")
 _STATUS_NUMBER = re.compile(r"[0-9]{1,3}")
 # A text is always taken whole, so that nothing inside one looks like a key; the end of one may be missing.
@@ -35,6 +38,8 @@ _DECODER = json.JSONDecoder(parse_int=_Number, parse_float=_Number, parse_consta
 
 def read_json(line: bytes) -> Fields | UnparsedReason:
     """Return what a JSON object says of a request, in any order of its keys, or why the line is not understood."""
+    if len(line) > MOST_PARTS and sum(map(line.count, _PART_SIGNS)) > MOST_PARTS:
+        return UnparsedReason.JSON
     values = _object(line.decode("utf-8", "surrogateescape"))
     if values is None:
         return UnparsedReason.JSON
@@ -44,7 +49,7 @@ def read_json(line: bytes) -> Fields | UnparsedReason:
     status = _status(values.get("status"))
     if status is None:
         return UnparsedReason.STATUS
-    time = next((value for name in _TIMES if (value := _text(values, name))), b"")
+    time = next((value for name in TIMES if (value := _text(values, name))), b"")
     host = _text(values, "host") if "host" in values else None
     return Fields(request, status, time, _text(values, "http_user_agent"), host)
 

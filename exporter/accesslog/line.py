@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import re2
 
 from exporter.accesslog.entry import UnparsedReason
-from exporter.accesslog.fields import Fields
+from exporter.accesslog.fields import TIMES, Fields
 from exporter.accesslog.variables import ANY_STATUS, possible, usual
 from exporter.config.log_format import LogFormat, Piece, Variable
 
-_TIMES = ("time_iso8601", "time_local", "msec")
-_TAKEN = ("request", "request_method", "request_uri", "status", "http_user_agent", "host", *_TIMES)
+_TAKEN = ("request", "request_method", "request_uri", "status", "http_user_agent", "host", *TIMES)
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def line_reader(log_format: LogFormat) -> LineReader:
 
 def time_variable(log_format: LogFormat) -> str | None:
     """Return the variable that tells the time of a request, the best there is, None where there is none."""
-    return next(filter(log_format.has, _TIMES), None)
+    return next(filter(log_format.has, TIMES), None)
 
 
 def usual_expressions(log_format: LogFormat) -> list[bytes]:
@@ -96,5 +95,5 @@ def _fields(values: dict[str, bytes]) -> Fields:
     request = values.get("request")
     if request is None:
         request = b"%s %s" % (values.get("request_method", b""), values.get("request_uri", b""))
-    time = next((values[name] for name in _TIMES if name in values), b"")
+    time = next((values[name] for name in TIMES if name in values), b"")
     return Fields(request, values.get("status", b""), time, values.get("http_user_agent", b""), values.get("host"))

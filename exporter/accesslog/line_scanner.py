@@ -5,16 +5,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from exporter.accesslog.entry import Entry, UnparsedReason
+from exporter.accesslog.entry import LONGEST_LINE_BYTES, Entry, UnparsedReason
 from exporter.accesslog.escaping import unescape
 from exporter.accesslog.fields import Fields
 from exporter.accesslog.scan import Observation, Scan
 from exporter.accesslog.timestamps import read_time
 from exporter.config.log_format import Escaping
 from exporter.mastodon.routes import callback_account, is_inbox_delivery
-
-LONGEST_LINE_BYTES = 4 * 1024 * 1024
-"""A longer line is not read."""
 
 _METHOD_AND_TARGET = re.compile(rb"(GET|POST) ++([^ ]++)")
 _PORT = re.compile(rb":[0-9]*+\Z")

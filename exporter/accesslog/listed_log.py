@@ -1,12 +1,11 @@
 """Which of the configured logs is a file of? Its name may be a live log's, a rotated one's, or match a glob."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from glob import has_magic
-from itertools import combinations
 from pathlib import PurePath
 
-from exporter.accesslog.generations import COMPRESSED, is_rotated_name
+from exporter.accesslog.generations import is_rotated_name, live_names
 from exporter.config import AccessLog
 
 
@@ -26,7 +25,7 @@ def _is_of(path: str, live_path: str) -> bool:
 
 def _matches_a_generation(path: str, pattern: str) -> bool:
     file = PurePath(path)
-    return any(_matches(str(file.parent / name), pattern) for name in (file.name, *_live_names(file.name)))
+    return any(_matches(str(file.parent / name), pattern) for name in (file.name, *live_names(file.name)))
 
 
 def _matches(path: str, pattern: str) -> bool:
@@ -37,13 +36,3 @@ def _matches(path: str, pattern: str) -> bool:
 
 def _matches_name(name: str, pattern: str) -> bool:
     return fnmatchcase(name, pattern) and (not name.startswith(".") or pattern.startswith("."))
-
-
-def _live_names(name: str) -> Iterator[str]:
-    """Yield the names of live logs that a name may be a rotated one of."""
-    stem = name.removesuffix(COMPRESSED)
-    cuts = [place for place, character in enumerate(stem) if character in "-."]
-    for start, end in combinations([*cuts, len(stem)], 2):
-        live = stem[:start] + stem[end:]
-        if stem[start + 1 : start + 2].isdigit() and is_rotated_name(name, live):
-            yield live

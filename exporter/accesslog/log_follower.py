@@ -1,7 +1,8 @@
 """Following one configured log: each file that its path or glob names, counted into one tally."""
 
+import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from glob import glob, has_magic
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from exporter.accesslog.counts import Counted
 from exporter.accesslog.domains import read_known_domains
 from exporter.accesslog.entry import UnparsedReason
-from exporter.accesslog.generations import is_rotated_name
+from exporter.accesslog.generations import COMPRESSED, live_names
 from exporter.accesslog.logfile import Lines
 from exporter.accesslog.path_follower import PathFollower, trouble_of
 from exporter.accesslog.position import Following, Progress, Trouble
@@ -200,11 +201,11 @@ def _live_paths(pattern: str, known: Iterable[str] = ()) -> list[str]:
     """
     if not _is_glob(pattern):
         return [pattern]
-    paths = [Path(path) for path in sorted(glob(pattern))]  # noqa: PTH207  # Path.glob takes no absolute pattern
-    lives = [*paths, *map(Path, known)]
-    return [
-        str(path)
-        for path in paths
-        if path.suffix != ".gz"
-        and not any(path.parent == other.parent and is_rotated_name(path.name, other.name) for other in lives)
-    ]
+    paths = sorted(glob(pattern))  # noqa: PTH207  # Path.glob takes no absolute pattern
+    lives = {*paths, *known}
+    return [path for path in paths if not path.endswith(COMPRESSED) and not _is_rotated(path, lives)]
+
+
+def _is_rotated(path: str, lives: Container[str]) -> bool:
+    folder, name = os.path.split(path)
+    return any(os.path.join(folder, live) in lives for live in live_names(name))  # noqa: PTH118  # as glob wrote it

@@ -3,13 +3,13 @@
 import hashlib
 from dataclasses import dataclass
 
+from exporter.accesslog.entry import LONGEST_LINE_BYTES
 from exporter.accesslog.generations import Generation
 from exporter.accesslog.position import Mark, Position
 from exporter.accesslog.source import Source, open_source
 from exporter.errors import LogChanged, LogDamaged
 
 BLOCK_BYTES = 128 * 1024
-LONGEST_LINE_BYTES = 4 * 1024 * 1024
 SAMPLE_BYTES = 1024
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Protocol
 
-from exporter.accesslog.line_scanner import LONGEST_LINE_BYTES
+from exporter.accesslog.entry import LONGEST_LINE_BYTES
 from exporter.errors import UnreadableLog
 
 STANDARD_INPUT = "-"
@@ -78,7 +78,9 @@ class OldLog:
             raise UnreadableLog(f"{self.title} cannot be read: {error.strerror or error}; {advice}") from error
 
     def _rescue(self) -> str:
-        rest = f"zcat {shlex.quote(_printable(self.name))}" if self.name != STANDARD_INPUT else "zcat"
+        if self.name == STANDARD_INPUT:
+            return "nothing was judged; give it through `zcat`, which takes what is left of it"
+        rest = f"zcat {shlex.quote(_printable(self.name))}"
         return (
             f"nothing was judged; `{rest} | mastodon-remedy subscriptions broken --from-log -` takes what is left of it"
         )

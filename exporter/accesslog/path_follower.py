@@ -193,7 +193,7 @@ class PathFollower:
         place = _place(self._files[0], generations) if was_read and self._files else None
         later = generations if place is None else generations[place + 1 :]
         new = [one for one in later if not self._has(one)]
-        return self._later_than(new, self._since_ns)
+        return new if place is not None else self._later_than(new, self._since_ns)
 
     def _restore_file(self, position: Position, generations: Sequence[Generation]) -> None:
         found = find_marked(position.mark, generations)

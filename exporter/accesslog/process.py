@@ -12,12 +12,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from exporter.accesslog.position import Trouble
-from exporter.accesslog.service import Assignment, Report
+from exporter.accesslog.service import REPORT_SECONDS, Assignment, Report
 
 CHECK_SECONDS = 0.5
 STOP_SECONDS = 10.0
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 5.0
 STEADY_SECONDS = 10.0
+SILENT_SECONDS = 6 * REPORT_SECONDS
 _log = logging.getLogger(__name__)
 
 
@@ -32,6 +33,7 @@ class FollowerProcess:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="access logs", daemon=True)
         self._report: Report | None = None
+        self._report_monotonic_seconds = 0.0
         self._has_failed = False
         self._has_logs = True
 
@@ -47,14 +49,19 @@ class FollowerProcess:
     @property
     def is_ready(self) -> bool:
         """Whether every log is being followed, or waited for because it is not there yet."""
-        return not self._has_logs or (self._report is not None and self._report.ready)
+        return not self._has_logs or (self._report is not None and self._report.ready and not self._is_silent)
 
     @property
     def troubles(self) -> frozenset[Trouble]:
         """What concerns all logs; empty while all is well."""
-        if self._report is not None:
+        if self._report is not None and not self._is_silent:
             return self._report.troubles
-        return frozenset({Trouble.STOPPED} if self._has_failed else ())
+        return frozenset({Trouble.STOPPED} if self._has_failed or self._is_silent else ())
+
+    @property
+    def _is_silent(self) -> bool:
+        """Whether the process is there but tells nothing: stopped, or stuck in a file system that hangs."""
+        return self._report is not None and time.monotonic() - self._report_monotonic_seconds > SILENT_SECONDS
 
     def _run(self) -> None:
         retry_seconds = FIRST_RETRY_SECONDS
@@ -94,7 +101,7 @@ class FollowerProcess:
         connection.send(assignment)
         while not self._stopping.is_set():
             if connection.poll(CHECK_SECONDS):
-                self._report = connection.recv()
+                self._report, self._report_monotonic_seconds = connection.recv(), time.monotonic()
             wanted = self._assignment()
             if not wanted.logs:
                 return

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from exporter.errors import StateError
+from exporter.errors import StateError, StoreError
 
 STORE_NAME = "accesslogs.sqlite3"
 
@@ -102,12 +102,12 @@ def known_version(connection: sqlite3.Connection, path: Path) -> int:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Raise StateError, with what to do, for whatever SQLite or the system has against the store."""
+    """Raise StoreError, with what to do, for whatever SQLite or the system has against the store."""
     try:
         yield
     except sqlite3.OperationalError as error:
-        raise StateError(f"{path} cannot be used: {error}; look at the disk's space and who may write there") from error
+        raise StoreError(f"{path} cannot be used: {error}; look at the disk's space and who may write there") from error
     except sqlite3.Error as error:
-        raise StateError(f"{path} is damaged: {error}; move it away to begin anew") from error
+        raise StoreError(f"{path} is damaged: {error}; move it away to begin anew") from error
     except OSError as error:
-        raise StateError(f"{path} cannot be used: {error.strerror}; the folder's group must be able to") from error
+        raise StoreError(f"{path} cannot be used: {error.strerror}; the folder's group must be able to") from error

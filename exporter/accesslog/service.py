@@ -21,7 +21,13 @@ IDLE_SHARE = 1 / 250
 """Files in which nothing happens are looked at less often when there are many, so that it takes no more of a core."""
 
 COMMIT_SECONDS = 1.0
+MOST_UNWRITTEN_ACCOUNTS = 20_000
+"""Committed earlier where more have changed, because what is not written yet takes memory."""
+
 RETRY_SECONDS = 5.0
+REPORT_SECONDS = 5.0
+"""Told again, though nothing has changed: whoever is silent has stopped."""
+
 NICENESS = 10
 """Catching up takes a core; whatever else this machine does comes first."""
 
@@ -115,8 +121,8 @@ class Service:
             if log.name not in self._followers:
                 self._followers[log.name] = self._load(log)
         progressed = [follower.step() for follower in self._followers.values()]
-        now = self._clocks.monotonic()
-        if now >= self._next_commit:
+        unwritten = max((one.tally.accounts.unwritten for one in self._followers.values()), default=0)
+        if self._clocks.monotonic() >= self._next_commit or unwritten > MOST_UNWRITTEN_ACCOUNTS:
             self._commit()
             self._next_commit = self._clocks.monotonic() + COMMIT_SECONDS
         return any(progressed)
@@ -172,14 +178,14 @@ def follow(connection: Connection, clocks: Clocks | None = None) -> None:
 
 def _serve(service: Service, connection: Connection) -> None:
     told: Report | None = None
-    wait_seconds = 0.0
+    wait_seconds = next_report = 0.0
     try:
         while True:
             if connection.poll(wait_seconds):
                 service.assign(connection.recv())
             wait_seconds = _step(service)
-            if service.report != told:
-                told = service.report
+            if service.report != told or time.monotonic() >= next_report:
+                told, next_report = service.report, time.monotonic() + REPORT_SECONDS
                 connection.send(told)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         service.finish()  # the exporter has gone, or has asked for the end

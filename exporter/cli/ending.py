@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import click
 
-from exporter.errors import ConfigError, MastodonExporterError, StateError, TargetError, UnclearLog
+from exporter.errors import ConfigError, MastodonExporterError, StateError, StoreError, TargetError, UnclearLog
 
 FAILED = 1
 USED_WRONGLY = 2
@@ -32,7 +32,8 @@ def _run(command: click.Command, name: str) -> int:
         return INTERRUPTED
     except MastodonExporterError as error:
         click.echo(f"{name}: {error}", err=True)
-        return USED_WRONGLY if isinstance(error, _USAGE_ERRORS) else FAILED
+        used_wrongly = isinstance(error, _USAGE_ERRORS) and not isinstance(error, StoreError)
+        return USED_WRONGLY if used_wrongly else FAILED
     except BrokenPipeError:
         # Whoever read the output has gone; without this Python complains once more while it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

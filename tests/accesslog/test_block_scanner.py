@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from exporter.accesslog.block_expression import END_OF_LINE
 from exporter.accesslog.block_scanner import BlockScanner
-from exporter.accesslog.entry import UnparsedReason
-from exporter.accesslog.line_scanner import LONGEST_LINE_BYTES, LineScanner
+from exporter.accesslog.entry import LONGEST_LINE_BYTES, UnparsedReason
+from exporter.accesslog.line_scanner import LineScanner
 from exporter.accesslog.scanner import scanner
 from exporter.config.log_format import COMBINED, JSON, Escaping, LogFormat, Variable
 from tests.accesslog.nginx_rendering import (

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from exporter.accesslog import callback_lines
 from exporter.accesslog.callback_lines import NEEDLE, CallbackLines
-from exporter.accesslog.line_scanner import LONGEST_LINE_BYTES
+from exporter.accesslog.entry import LONGEST_LINE_BYTES
 
 texts = st.lists(st.sampled_from([b"\n", b"a", NEEDLE, b"subscr", b"iptions", b"\0", b"\xff"]), max_size=40)
 

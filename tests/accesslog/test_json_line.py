@@ -157,3 +157,14 @@ def test_values_that_are_not_there_are_mended_outside_of_texts_only() -> None:
 
 def test_a_number_of_any_length_does_no_harm() -> None:
     assert read_json(b'{"n":%s,"request":"x","status":202}' % (b"1" * 10_000)) == Fields(b"x", b"202")
+
+
+@pytest.mark.parametrize("line", [b'{"a":[' + b"1," * 30_000 + b"1]}", b'{"a":' * 30_000, b"[" * 30_000])
+def test_a_line_of_more_parts_than_any_log_has_is_not_taken_apart(line: bytes) -> None:
+    assert read_json(line) is UnparsedReason.JSON
+
+
+def test_a_long_line_of_few_parts_is_read() -> None:
+    fields = read_json(b'{"request":"GET /' + b"a" * 1_000_000 + b' HTTP/1.1","status":200}')
+    assert isinstance(fields, Fields)
+    assert len(fields.request) == 1_000_014

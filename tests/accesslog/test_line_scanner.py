@@ -2,8 +2,7 @@
 
 import pytest
 
-from exporter.accesslog.entry import Entry, LogTime, UnparsedReason
-from exporter.accesslog.line_scanner import LONGEST_LINE_BYTES
+from exporter.accesslog.entry import LONGEST_LINE_BYTES, Entry, LogTime, UnparsedReason
 from exporter.accesslog.scanner import scanner
 from exporter.config.log_format import COMBINED, JSON, Escaping, LogFormat
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from exporter.accesslog.entry import LONGEST_LINE_BYTES
 from exporter.accesslog.generations import look_at
-from exporter.accesslog.logfile import BLOCK_BYTES, LONGEST_LINE_BYTES, Lines, LogFile, Truncated, open_logfile
+from exporter.accesslog.logfile import BLOCK_BYTES, Lines, LogFile, Truncated, open_logfile
 from exporter.accesslog.position import Position
 from exporter.errors import LogChanged, LogDamaged
 

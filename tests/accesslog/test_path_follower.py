@@ -537,3 +537,36 @@ def test_files_that_were_finished_while_an_older_one_was_waited_for_are_not_read
     world.kill()
     world.settle()
     assert world.read == world.written
+
+
+def test_rotations_made_while_it_was_down_are_read_whatever_the_clock_said_meanwhile(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.begin()
+    world.write(2)
+    world.look()
+    world.commit()
+    for _ in range(3):
+        world.rename()
+        world.write(2)
+        an_hour_ago = time.time() - 3600
+        os.utime(world.path, (an_hour_ago, an_hour_ago))
+    world.kill()
+    world.settle()
+    assert world.read == world.written
+
+
+def test_compressed_rotations_with_equal_contents_are_each_read_once(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.begin()
+    contents = "line 0\nline 1\n"
+    world.path.write_text(contents)
+    world.look()
+    world.commit()
+    for _ in range(3):
+        world.rename()
+        world.path.write_text(contents)
+    for number in (3, 2, 1):
+        world.compress(number)
+    world.kill()
+    world.settle()
+    assert world.read == [0, 1] * 4

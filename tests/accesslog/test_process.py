@@ -191,3 +191,16 @@ def test_the_follower_gives_way_to_everything_else(exporter: Exporter) -> None:
     exporter.await_ready()
     (follower,) = exporter.pids
     assert os.getpriority(os.PRIO_PROCESS, follower) > os.getpriority(os.PRIO_PROCESS, 0)
+
+
+def test_a_follower_that_tells_nothing_any_more_is_told_of(exporter: Exporter, monkeypatch: pytest.MonkeyPatch) -> None:
+    exporter.await_ready()
+    (follower,) = exporter.pids
+    monkeypatch.setattr(process_module, "SILENT_SECONDS", 0.2)
+    os.kill(follower, signal.SIGSTOP)
+    try:
+        eventually(lambda: exporter.process.troubles == {Trouble.STOPPED} and not exporter.process.is_ready)
+    finally:
+        os.kill(follower, signal.SIGCONT)
+    monkeypatch.undo()
+    eventually(lambda: exporter.process.troubles == frozenset() and exporter.process.is_ready)

@@ -222,3 +222,12 @@ def test_neither_a_web_client_nor_a_table_is_loaded_to_read_old_logs(log: str) -
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (1, "\n")
+
+
+def test_a_damaged_store_is_a_failure_and_no_wrong_use(tmp_path: Path) -> None:
+    config = configured(tmp_path, [{"path": "access.log"}])
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "accesslogs.sqlite3").write_bytes(b"no database at all" * 1000)
+    result = broken("-c", config)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "damaged" in result.stderr
