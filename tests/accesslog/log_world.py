@@ -126,3 +126,9 @@ class World:
         for _ in range(4):
             self.look()
             self.pass_time(6)
+
+
+def read_everything(world: World) -> bool:
+    """Look until nothing can be left, and tell whether each line was read once, in any order."""
+    world.settle()
+    return sorted(world.read) == world.written

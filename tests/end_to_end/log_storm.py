@@ -56,6 +56,11 @@ class Nginx:
     process: subprocess.Popen[bytes]
     compressing: random.Random
     rotations: int = 0
+    truncated_lines: int = 0
+
+    def live_lines(self) -> int:
+        """Return how many lines the live file holds."""
+        return self.log.read_bytes().count(b"\n")
 
     @property
     def log(self) -> Path:
@@ -76,6 +81,7 @@ class Nginx:
         """Rotate as logrotate does with `copytruncate`; only what nobody writes meanwhile is kept whole."""
         self._make_room()
         shutil.copyfile(self.log, self._generation(1))
+        self.truncated_lines += self.live_lines()
         os.truncate(self.log, 0)
         self.rotations += 1
 
