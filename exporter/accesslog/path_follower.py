@@ -1,6 +1,7 @@
 """Following the log at one path through rotations, truncations and restarts, each line once."""
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import compress, takewhile
@@ -272,9 +273,14 @@ class PathFollower:
         # last few finished files are remembered.
         now = self._clock()
         written_to = max((place for place, file in enumerate(self._files) if file.size_bytes), default=0)
-        idle = [self._is_idle(file, now) for file in self._files[:written_to]]
+        idle = [self._is_idle(file, now) or self._is_superseded(file) for file in self._files[:written_to]]
         for file in list(compress(self._files, takewhile(bool, idle))):
             self._finish(file)
+
+    def _is_superseded(self, file: LogFile) -> bool:
+        """Tell whether a file has more than one successor and an old time: a restart need not wait for it once more."""
+        age_ns = time.time_ns() - file.modified_ns
+        return file.at_end and file not in self._files[-2:] and age_ns >= IDLE_SECONDS * 1e9
 
     def _is_idle(self, file: LogFile, now: float) -> bool:
         if not file.at_end:
