@@ -194,7 +194,11 @@ class PathFollower:
         place = _place(self._files[0], generations) if was_read and self._files else None
         later = generations if place is None else generations[place + 1 :]
         new = [one for one in later if not self._has(one)]
-        return new if place is not None else self._later_than(new, self._since_ns)
+        if place is None:
+            return self._later_than(new, self._since_ns)
+        # A copy that was finished has a newer name than the file it was made of.
+        finished = [position.mark for position in self._finished]
+        return [one for one in new if one.live or not is_known(one, finished)]
 
     def _restore_file(self, position: Position, generations: Sequence[Generation]) -> None:
         found = find_marked(position.mark, generations)

@@ -50,12 +50,14 @@ def begins_like(generation: Generation, file: LogFile) -> bool:
 
 
 def is_known(generation: Generation, marks: Iterable[Mark]) -> bool:
-    """Tell whether a file is one of those that marks tell of, under its old name or compressed."""
-    for mark in marks:
-        may_be = generation.compressed or (generation.inode == mark.inode and generation.size_bytes >= mark.offset)
-        if mark.offset > 0 and may_be and _holds(generation, mark):
-            return True
-    return False
+    """Tell whether a file is one of those that marks tell of: the same one, or compressed with its time kept."""
+    return any(mark.offset > 0 and _may_be(generation, mark) and _holds(generation, mark) for mark in marks)
+
+
+def _may_be(generation: Generation, mark: Mark) -> bool:
+    if generation.compressed:
+        return generation.modified_ns // _NANOSECONDS == mark.modified_ns // _NANOSECONDS
+    return generation.inode == mark.inode and generation.size_bytes >= mark.offset
 
 
 def _is_shorter_copy(generation: Generation, file: LogFile) -> bool:
