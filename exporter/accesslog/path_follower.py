@@ -130,8 +130,10 @@ class PathFollower:
         if self._may_have_successors(live):
             generations = _settled(self.path)
             self._forget_vanished(generations)
-            self._open_all(self._unread(generations), counting=bool(self._files))
-            self._sort(generations)
+            try:
+                self._open_all(self._unread(generations), counting=bool(self._files))
+            finally:  # whatever was opened until a rotation came in between: the live file must stay the last
+                self._sort(generations)
         self._finish_idle()
 
     def _read(self, file: LogFile) -> Lines | None:
@@ -219,7 +221,8 @@ class PathFollower:
         mark = file.position().mark
         rotated = [one for one in _settled(self.path) if not one.live and not self._has(one)]
         copies = find_copies(file, rotated)
-        later = rotated[rotated.index(copies[0]) + 1 :] if copies else []
+        # Where the file was read after it had been copied, its copy is too old to be found, and holds nothing new.
+        later = rotated[rotated.index(copies[0]) + 1 :] if copies else self._later_than(rotated, mark.modified_ns)
         recovered: list[LogFile] = []
         try:
             recovered += self._open_copy(copies[0], mark) if copies else []

@@ -6,6 +6,7 @@ test_follower_model.py tries any order of them; here stand those worth reading, 
 import gzip
 import logging
 import os
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -406,3 +407,18 @@ def test_compressed_rotations_with_equal_contents_are_each_read_once(tmp_path: P
     world.kill()
     world.settle()
     assert world.read == [0, 1] * 4
+
+
+def test_copies_made_after_one_that_was_overtaken_are_read(world: World) -> None:
+    world.write(3)
+    world.look()
+    shutil.copyfile(world.path, world.rotated(1))
+    second_ago = time.time() - 1
+    os.utime(world.rotated(1), (second_ago, second_ago))
+    world.write()
+    world.look()  # between the copy and the truncation
+    os.truncate(world.path, 0)
+    world.write(2)
+    world.copy_and_truncate()
+    world.write()
+    assert read_everything(world)
