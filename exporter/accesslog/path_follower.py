@@ -258,12 +258,12 @@ class PathFollower:
             counting = True
 
     def _sort(self, generations: Sequence[Generation]) -> None:
-        places = {(one.device, one.inode): place for place, one in enumerate(generations)}
         keys: dict[LogFile, int] = {}
-        place = -1
+        before = -1
         for file in self._files:
-            # One that has no name any more stays behind the one that it came after.
-            place = keys[file] = places.get((file.device, file.inode), place)
+            # One that has no name any more stands where its compressed form does, else behind the one it came after.
+            place = _place(file, generations)
+            before = keys[file] = before if place is None else place
         self._files.sort(key=lambda file: keys[file])
 
     def _forget_vanished(self, generations: Sequence[Generation]) -> None:
