@@ -63,9 +63,11 @@ class PathFollower:
         generations = _settled(self.path)
         self._since_ns = following.since_ns
         self._finished.extend(one for one in following.positions if one.finished)
-        for position in following.positions:
-            if not position.finished:
-                self._restore_file(position, [one for one in generations if not self._has(one)])
+        unfinished = [one for one in following.positions if not one.finished]
+        # Those told by their contents first: the inode of an empty file may be that of another one by now.
+        for position in sorted(unfinished, key=lambda one: one.mark.offset == 0):
+            self._restore_file(position, [one for one in generations if not self._has(one)])
+        self._sort(generations)
         self._open_all(self._unread_after_restart(following, generations), counting=bool(self._files))
         self._sort(generations)
 
