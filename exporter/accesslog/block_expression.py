@@ -45,14 +45,15 @@ def block_expression(log_format: LogFormat, host: bytes | None) -> re.Pattern[by
     """Return an expression for `findall` on a block with `END_OF_LINE`, None where the format allows none.
 
     Each match is a run of lines without interest and the line after it, which is a delivery, a callback or an
-    odd line, the groups `GROUPS`. Where the format has a host, only requests on `host` are observations.
+    odd line, the groups `GROUPS`, or the end of the block, where all groups are empty. Where the format has a host,
+    only requests on `host` are observations.
     """
     if not _is_allowed(log_format):
         return None
     line = _Line(log_format, host)
     odd_line = rb'(?P<%s>.*")\n' % ODD_LINE.encode()
     alternatives = (line.delivery(), line.callback(), odd_line)
-    return re.compile(b"(?:%s)*+(?:%s)" % (line.without_interest(), b"|".join(alternatives)))
+    return re.compile(rb"(?:%s)*+(?:%s|\Z)" % (line.without_interest(), b"|".join(alternatives)))
 
 
 def _is_allowed(log_format: LogFormat) -> bool:

@@ -32,10 +32,9 @@ class BlockScanner:
         if len(block) > LONGEST_LINE_BYTES or not block.endswith(b"\n"):
             return self.lines.scan(block)
         unparsed: Counter[UnparsedReason] = Counter()
-        # An empty line is odd. It ends the last run, so that every byte is matched and no search begins inside a line.
-        prepared = block.replace(b"\n", END_OF_LINE) + END_OF_LINE
+        prepared = block.replace(b"\n", END_OF_LINE)
         observations = self._observations(prepared, unparsed)
-        lines = len(prepared) - len(block) - len(END_OF_LINE)
+        lines = (len(prepared) - len(block)) // (len(END_OF_LINE) - 1)
         return Scan(lines, unparsed, observations, self.lines.last_time(block))
 
     def parse(self, line: bytes) -> Entry | UnparsedReason:
@@ -48,7 +47,8 @@ class BlockScanner:
 
     def _observations(self, prepared: bytes, unparsed: Counter[UnparsedReason]) -> list[Observation]:
         found: list[Observation] = self.expression.findall(prepared)
-        found.pop()
+        while found and not any(found[-1]):
+            found.pop()  # the end of the block
         if self.reordering is not None:
             found = list(map(self.reordering, found))
         for place in reversed(list(compress(count(), map(_odd_line, found)))):

@@ -1,12 +1,12 @@
 """Following one configured log: each file that its path or glob names, counted into one tally."""
 
 import os
-import time
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from glob import glob, has_magic
 from pathlib import Path
 
+from exporter.accesslog.clocks import Clocks
 from exporter.accesslog.counts import Counted
 from exporter.accesslog.domains import read_known_domains
 from exporter.accesslog.entry import UnparsedReason
@@ -26,14 +26,6 @@ DISCOVERY_SECONDS = 2.0
 KNOWN_DOMAINS_SECONDS = 10.0
 DELETED_SECONDS = 600.0
 _ONE_TOO_LONG = Scan(lines=1, unparsed={UnparsedReason.TOO_LONG: 1})
-
-
-@dataclass(frozen=True)
-class Clocks:
-    """Where time comes from: seconds that only grow, and nanoseconds as files have them."""
-
-    monotonic: Callable[[], float] = time.monotonic
-    file_time_ns: Callable[[], int] = time.time_ns
 
 
 @dataclass(frozen=True)
@@ -128,7 +120,7 @@ class LogFollower:
                 self._earlier.pop(path, None)
 
     def _start(self, path: str) -> None:
-        follower = PathFollower(path, self._clocks.monotonic, self._events.append)
+        follower = PathFollower(path, self._clocks, self._events.append)
         events_before = len(self._events)
         try:
             self._begin(follower)

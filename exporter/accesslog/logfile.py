@@ -1,6 +1,8 @@
 """One file of a log while it is read: whole lines out, and at any moment a position that can be found again."""
 
 import hashlib
+from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from exporter.accesslog.entry import LONGEST_LINE_BYTES
@@ -39,13 +41,9 @@ def holds(source: Source, mark: Mark) -> bool:
 
 
 class LogFile:
-    """One file, read from an offset onward. `path` is where it was last seen; it may have been renamed since.
-
-    The file is opened when it is first read, so that one that may not be read yet can wait in its place.
-    """
+    """One open file, read from an offset onward, whatever it is renamed to."""
 
     def __init__(self, generation: Generation, source: Source, position: Position | None = None) -> None:
-        self.path = generation.path
         self.device, self.inode = generation.device, generation.inode
         self.compressed = generation.compressed
         self.size_bytes, self.modified_ns = generation.size_bytes, generation.modified_ns
@@ -61,6 +59,10 @@ class LogFile:
     def close(self) -> None:
         """Close the file."""
         self._source.close()
+
+    def is_at(self, generation: Generation) -> bool:
+        """Tell whether a name leads to this file."""
+        return (self.device, self.inode) == (generation.device, generation.inode)
 
     def position(self, *, finished: bool = False) -> Position:
         """Return how far the file has been read."""
@@ -158,8 +160,9 @@ class LogFile:
 
     def _whole(self, data: bytes, end: int) -> Lines | None:
         if end:
-            self._pass(data[:end])
-            return Lines(data[:end])
+            block = data[:end]
+            self._pass(block)
+            return Lines(block)
         if len(data) <= LONGEST_LINE_BYTES:
             return None
         self.skipping = True
@@ -180,6 +183,31 @@ class LogFile:
         if missing:
             self._head += data[:missing]
         self._tail = (self._tail + data[-SAMPLE_BYTES:])[-SAMPLE_BYTES:]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Files that were opened, and those that may not be read."""
+
+    files: tuple[LogFile, ...]
+    refused: tuple[Generation, ...]
+
+
+def open_all(wanted: Iterable[tuple[Generation, Position | None]]) -> Opened:
+    """Open files, each at a position or at its beginning: all of them, save those that may not be read, or none.
+
+    Raises OSError and LogChanged as `open_source`.
+    """
+    files, refused = [], []
+    with ExitStack() as opened:
+        for generation, position in wanted:
+            try:
+                files.append(open_logfile(generation, position))
+                opened.callback(files[-1].close)
+            except PermissionError:
+                refused.append(generation)
+        opened.pop_all()
+    return Opened(tuple(files), tuple(refused))
 
 
 def open_logfile(generation: Generation, position: Position | None = None) -> LogFile:

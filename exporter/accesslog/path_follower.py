@@ -1,15 +1,15 @@
 """Following the log at one path through rotations, truncations and restarts, each line once."""
 
 import logging
-import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import compress, takewhile
 from pathlib import Path
 
+from exporter.accesslog.clocks import Clocks
 from exporter.accesslog.counts import Counted
 from exporter.accesslog.generations import Generation, find_generations, is_same_file, look_at
-from exporter.accesslog.logfile import Lines, LogFile, Truncated, open_logfile
+from exporter.accesslog.logfile import Lines, LogFile, Truncated, open_all, open_logfile
 from exporter.accesslog.position import Following, Mark, Position, Trouble
 from exporter.accesslog.recognition import begins_like, find_copies, find_marked, is_known
 from exporter.config import StartAt
@@ -29,13 +29,13 @@ class PathFollower:
     `look` finds out what has become of the files, `read` gives their lines. A renamed file is read on
     until its successor has been written to and it has itself been idle for 5 seconds, because nginx
     writes to it until it is told to reopen its logs. `happened` is told of rotations, truncations and
-    lost files; `clock` is monotonic, in seconds.
+    lost files.
     """
 
-    def __init__(self, path: str, clock: Callable[[], float], happened: Callable[[Counted], None]) -> None:
+    def __init__(self, path: str, clocks: Clocks, happened: Callable[[Counted], None]) -> None:
         self.path = path
         self.troubles: set[Trouble] = set()
-        self._clock = clock
+        self._clocks = clocks
         self._happened = happened
         self._files: list[LogFile] = []
         self._refused: list[Generation] = []
@@ -43,6 +43,7 @@ class PathFollower:
         self._quiet_since: dict[LogFile, float] = {}
         self._since_ns = 0
         self._folder_modified_ns = 0
+        self._is_settled = True
 
     def begin(self, start_at: StartAt, since_ns: int) -> None:
         """Start on a log that was never followed; OSError where its file is there but cannot be read.
@@ -67,9 +68,8 @@ class PathFollower:
         # Those told by their contents first: the inode of an empty file may be that of another one by now.
         for position in sorted(unfinished, key=lambda one: one.mark.offset == 0):
             self._restore_file(position, [one for one in generations if not self._has(one)])
-        self._sort(generations)
-        self._open_all(self._unread_after_restart(following, generations), counting=bool(self._files))
-        self._sort(generations)
+        self._put_in_order(generations)
+        self._take_in(self._unread_after_restart(following, generations), generations)
 
     def following(self) -> Following:
         """Return what `restore` needs."""
@@ -100,10 +100,13 @@ class PathFollower:
     def look(self) -> None:
         """Notice growth, rotation and truncation; what stands in the way becomes a trouble."""
         self.troubles.clear()
+        self._is_settled = True
         try:
             self._look()
         except LogChanged:
-            self._folder_modified_ns = 0  # a rotation is under way; the next look sees more
+            # A rotation is under way; the next look sees more.
+            self._is_settled = False
+            self._folder_modified_ns = 0
         except OSError as error:
             self.troubles.add(trouble_of(error))
         if self._refused:
@@ -111,7 +114,9 @@ class PathFollower:
 
     def read(self, budget_bytes: int) -> Iterator[Lines]:
         """Yield whole lines until there are no more, or about so many bytes have been read."""
-        for file in list(self._files):
+        # Once something was read of a file, nobody asks any more what was emptied out of it before.
+        files = [file for file in self._files if file.offset or self._is_settled]
+        for file in files:
             while budget_bytes > 0 and not file.at_end:
                 lines = self._read(file)
                 if lines is None:
@@ -132,10 +137,7 @@ class PathFollower:
         if self._may_have_successors(live):
             generations = _settled(self.path)
             self._forget_vanished(generations)
-            try:
-                self._open_all(self._unread(generations), counting=bool(self._files))
-            finally:  # whatever was opened until a rotation came in between: the live file must stay the last
-                self._sort(generations)
+            self._take_in(self._unread(generations), generations)
         self._finish_idle()
 
     def _read(self, file: LogFile) -> Lines | None:
@@ -155,7 +157,7 @@ class PathFollower:
         if live is None or self._refused or not self._files:
             return True
         newest = self._files[-1]
-        if (live.device, live.inode) != (newest.device, newest.inode):
+        if not newest.is_at(live):
             return True
         # Filled, copied and emptied since the last look: only the folder tells of it.
         return newest.offset == 0 and self._folder_changed()
@@ -182,15 +184,12 @@ class PathFollower:
         return [*(one for one in emptied if not begins_like(one, newest)), *generations[place + 1 :]]
 
     def _later_than(self, generations: Sequence[Generation], horizon_ns: int) -> list[Generation]:
-        return [one for one in generations if one.live or self._is_later(one, horizon_ns)]
+        known = self._known()
+        return [one for one in generations if one.live or (one.modified_ns >= horizon_ns and not is_known(one, known))]
 
-    def _is_later(self, generation: Generation, horizon_ns: int) -> bool:
-        return generation.modified_ns >= horizon_ns and not is_known(generation, self._known())
-
-    def _known(self) -> Iterator[Mark]:
-        yield from (position.mark for position in self._finished)
-        for file in self._files:
-            yield from file.marks()
+    def _known(self) -> list[Mark]:
+        finished = [position.mark for position in self._finished]
+        return finished + [mark for file in self._files for mark in file.marks()]
 
     def _unread_after_restart(self, following: Following, generations: Sequence[Generation]) -> list[Generation]:
         # What became of a file that nothing was read of is told by times alone: its inode may be another file's by now.
@@ -220,53 +219,55 @@ class PathFollower:
 
     def _follow_truncation(self, file: LogFile) -> None:
         """Read the rest of what was emptied from the copies that were made of it, then the file from its beginning."""
-        mark = file.position().mark
         rotated = [one for one in _settled(self.path) if not one.live and not self._has(one)]
+        # Where there is none, the file was read on after it had been copied, and the copy holds nothing new.
         copies = find_copies(file, rotated)
-        # Where the file was read after it had been copied, its copy is too old to be found, and holds nothing new.
-        later = rotated[rotated.index(copies[0]) + 1 :] if copies else self._later_than(rotated, mark.modified_ns)
-        recovered: list[LogFile] = []
-        try:
-            recovered += self._open_copy(copies[0], mark) if copies else []
-            recovered += [open_logfile(one) for one in later if not is_known(one, self._known())]
-        except (OSError, LogChanged):
-            for one in recovered:
-                one.close()
-            raise
-        self._files[-1:] = [*recovered, file]
+        wanted: list[tuple[Generation, Position | None]] = []
+        if copies:
+            known = self._known()
+            later = rotated[rotated.index(copies[0]) + 1 :]
+            wanted = [*self._rest_of(copies[0], file), *((one, None) for one in later if not is_known(one, known))]
+        opened = open_all(wanted)
+        self._files[-1:] = [*opened.files, file]
+        self._refused += opened.refused
         self._happened(Counted.TRUNCATIONS)
         file.start_over()
 
-    def _open_copy(self, copy: Generation, mark: Mark) -> list[LogFile]:
+    def _rest_of(self, copy: Generation, file: LogFile) -> list[tuple[Generation, Position | None]]:
+        """Return the copy of a file and where to go on in it; nothing, and remember it, where nothing is left."""
+        mark = file.position().mark
         if copy.compressed or copy.size_bytes > mark.offset:
-            return [open_logfile(copy, Position(mark))]
-        file = open_logfile(copy)
-        file.skip_to_end()
-        self._finished.append(file.position(finished=True))
-        file.close()
+            return [(copy, Position(mark))]
+        whole = open_logfile(copy)
+        whole.skip_to_end()
+        self._finished.append(whole.position(finished=True))
+        whole.close()
         return []
 
-    def _open_all(self, generations: Iterable[Generation], *, counting: bool) -> None:
-        for generation in generations:
-            refused_before = self._is_refused(generation)
-            try:
-                self._files.append(open_logfile(generation))
-            except PermissionError:
-                self._refused += [] if refused_before else [generation]
-            else:
-                self._refused = [one for one in self._refused if not is_same_file(one, generation)]
-            if counting and not refused_before:
-                self._happened(Counted.ROTATIONS)
-            counting = True
+    def _take_in(self, unread: Sequence[Generation], generations: Sequence[Generation]) -> None:
+        """Open files and put all into the order in which they were written: everything, or nothing."""
+        order = self._order(generations)
+        opened = open_all((one, None) for one in unread)
+        order.update({file: _place_of_name(file, generations) for file in opened.files})
+        new = [one for one in unread if not self._is_refused(one)]
+        for _ in new if self._files else new[1:]:
+            self._happened(Counted.ROTATIONS)
+        self._files = sorted([*self._files, *opened.files], key=lambda file: order[file])
+        self._refused = [one for one in self._refused if not self._has(one)]
+        self._refused += [one for one in opened.refused if not self._is_refused(one)]
 
-    def _sort(self, generations: Sequence[Generation]) -> None:
-        keys: dict[LogFile, int] = {}
+    def _put_in_order(self, generations: Sequence[Generation]) -> None:
+        order = self._order(generations)
+        self._files.sort(key=lambda file: order[file])
+
+    def _order(self, generations: Sequence[Generation]) -> dict[LogFile, int]:
+        order: dict[LogFile, int] = {}
         before = -1
         for file in self._files:
             # One that has no name any more stands where its compressed form does, else behind the one it came after.
             place = _place(file, generations)
-            before = keys[file] = before if place is None else place
-        self._files.sort(key=lambda file: keys[file])
+            before = order[file] = before if place is None else place
+        return order
 
     def _forget_vanished(self, generations: Sequence[Generation]) -> None:
         for refused in list(self._refused):
@@ -280,7 +281,7 @@ class PathFollower:
     def _finish_idle(self) -> None:
         # From the oldest on: what was finished must be older than all that is still being read, because only the
         # last few finished files are remembered.
-        now = self._clock()
+        now = self._clocks.monotonic()
         written_to = max((place for place, file in enumerate(self._files) if file.size_bytes), default=0)
         idle = [self._is_idle(file, now) or self._is_superseded(file) for file in self._files[:written_to]]
         for file in list(compress(self._files, takewhile(bool, idle))):
@@ -288,7 +289,7 @@ class PathFollower:
 
     def _is_superseded(self, file: LogFile) -> bool:
         """Tell whether a file has more than one successor and an old time: a restart need not wait for it once more."""
-        age_ns = time.time_ns() - file.modified_ns
+        age_ns = self._clocks.file_time_ns() - file.modified_ns
         return file.at_end and file not in self._files[-2:] and age_ns >= IDLE_SECONDS * 1e9
 
     def _is_idle(self, file: LogFile, now: float) -> bool:
@@ -310,7 +311,7 @@ class PathFollower:
         _log.warning("a file of the log was not read to its end", extra=fields)
 
     def _has(self, generation: Generation) -> bool:
-        return any((file.device, file.inode) == (generation.device, generation.inode) for file in self._files)
+        return any(file.is_at(generation) for file in self._files)
 
 
 def trouble_of(error: OSError) -> Trouble:
@@ -323,12 +324,17 @@ def trouble_of(error: OSError) -> Trouble:
 
 
 def _place(file: LogFile, generations: Sequence[Generation]) -> int | None:
-    for place, one in enumerate(generations):
-        if (one.device, one.inode) == (file.device, file.inode):
-            return place
+    """Return where a file stands among those that are there, under its own name or compressed; None if it is gone."""
+    place = _place_of_name(file, generations)
+    if place >= 0:
+        return place
     rotated = [one for one in generations if not one.live]
     found = [find_marked(mark, rotated) for mark in file.marks() if mark.offset > 0]
     return next((generations.index(one) for one in found if one is not None), None)
+
+
+def _place_of_name(file: LogFile, generations: Sequence[Generation]) -> int:
+    return next((place for place, one in enumerate(generations) if file.is_at(one)), -1)
 
 
 def _settled(path: str) -> tuple[Generation, ...]:

@@ -7,8 +7,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from exporter import logs
+from exporter.accesslog.clocks import Clocks
 from exporter.accesslog.lock import WriterLock
-from exporter.accesslog.log_follower import Clocks, Counting, LogFollower
+from exporter.accesslog.log_follower import Counting, LogFollower
 from exporter.accesslog.position import Progress, Trouble
 from exporter.accesslog.scanner import scanner
 from exporter.accesslog.store import Store

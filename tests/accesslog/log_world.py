@@ -9,6 +9,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from exporter.accesslog import path_follower
+from exporter.accesslog.clocks import Clocks
 from exporter.accesslog.counts import Counted
 from exporter.accesslog.path_follower import PathFollower
 from exporter.config import StartAt
@@ -43,7 +44,7 @@ class World:
 
     def new_follower(self) -> PathFollower:
         with patch.object(path_follower, "REMEMBERED_FILES", self.remembered_files):
-            return PathFollower(str(self.path), self.clock, lambda counted: self.happened.update([counted]))
+            return PathFollower(str(self.path), Clocks(self.clock), lambda counted: self.happened.update([counted]))
 
     def begin(self, start_at: StartAt = StartAt.BEGINNING) -> None:
         self.follower.begin(start_at, BEGINNING_OF_TIME_NS)

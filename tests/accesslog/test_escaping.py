@@ -18,7 +18,8 @@ def test_what_nginx_escaped_comes_back(escaping: Escaping, value: bytes) -> None
 @pytest.mark.parametrize("escaping", Escaping)
 @given(raw=st.binary())
 def test_any_bytes_become_text_that_can_be_encoded_again(escaping: Escaping, raw: bytes) -> None:
-    unescape(raw, escaping).encode("utf-8", "surrogateescape")
+    text = unescape(raw, escaping)
+    assert text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape") == text
 
 
 @pytest.mark.parametrize(

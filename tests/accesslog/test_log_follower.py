@@ -11,12 +11,12 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from exporter.accesslog.clocks import Clocks
 from exporter.accesslog.counts import Counted, Series
 from exporter.accesslog.log_follower import (
     DELETED_SECONDS,
     DISCOVERY_SECONDS,
     KNOWN_DOMAINS_SECONDS,
-    Clocks,
     Counting,
     LogFollower,
 )

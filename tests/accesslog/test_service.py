@@ -16,8 +16,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from exporter.accesslog.clocks import Clocks
 from exporter.accesslog.counts import Counted, LogRecord, Series
-from exporter.accesslog.log_follower import Clocks
 from exporter.accesslog.position import Trouble
 from exporter.accesslog.reader import read_records
 from exporter.accesslog.schema import STORE_NAME
