@@ -226,23 +226,12 @@ class PathFollower:
         if copies:
             known = self._known()
             later = rotated[rotated.index(copies[0]) + 1 :]
-            wanted = [*self._rest_of(copies[0], file), *((one, None) for one in later if not is_known(one, known))]
+            wanted = [(copies[0], _end_in(copies[0], file)), *((one, None) for one in later if not is_known(one, known))]
         opened = open_all(wanted)
         self._files[-1:] = [*opened.files, file]
         self._refused += opened.refused
         self._happened(Counted.TRUNCATIONS)
         file.start_over()
-
-    def _rest_of(self, copy: Generation, file: LogFile) -> list[tuple[Generation, Position | None]]:
-        """Return the copy of a file and where to go on in it; nothing, and remember it, where nothing is left."""
-        mark = file.position().mark
-        if copy.compressed or copy.size_bytes > mark.offset:
-            return [(copy, Position(mark))]
-        whole = open_logfile(copy)
-        whole.skip_to_end()
-        self._finished.append(whole.position(finished=True))
-        whole.close()
-        return []
 
     def _take_in(self, unread: Sequence[Generation], generations: Sequence[Generation]) -> None:
         """Open files and put all into the order in which they were written: everything, or nothing."""
@@ -321,6 +310,18 @@ def trouble_of(error: OSError) -> Trouble:
     if isinstance(error, FileNotFoundError):
         return Trouble.MISSING
     return Trouble.IO
+
+
+def _end_in(copy: Generation, file: LogFile) -> Position:
+    """Return the end, in a copy of a file, of what was read of the file; that of the copy where it is shorter."""
+    position = file.position()
+    if copy.compressed or copy.size_bytes >= position.mark.offset:
+        return position
+    shorter = open_logfile(copy)
+    shorter.skip_to_end()
+    end = shorter.position()
+    shorter.close()
+    return end
 
 
 def _place(file: LogFile, generations: Sequence[Generation]) -> int | None:

@@ -111,3 +111,16 @@ def test_nothing_is_read_while_a_rotation_keeps_the_files_from_being_told_apart(
     world.look()
     monkeypatch.undo()
     assert read_everything(world)
+
+
+def test_a_copy_that_holds_nothing_new_is_remembered_as_long_as_files_before_it_are_read(world: World) -> None:
+    world = World(world.folder, remembered_files=2)
+    world.begin()
+    for _ in range(3):
+        world.write()
+        world.rename()
+    world.write()
+    world.look()
+    world.copy_and_truncate()
+    world.rename(create=False)
+    assert read_everything(world)
