@@ -226,7 +226,8 @@ class PathFollower:
         if copies:
             known = self._known()
             later = rotated[rotated.index(copies[0]) + 1 :]
-            wanted = [(copies[0], _end_in(copies[0], file)), *((one, None) for one in later if not is_known(one, known))]
+            wanted = [(copies[0], _end_in(copies[0], file))]
+            wanted += [(one, None) for one in later if not is_known(one, known)]
         opened = open_all(wanted)
         self._files[-1:] = [*opened.files, file]
         self._refused += opened.refused

@@ -1,10 +1,9 @@
 """All that is counted of one log. Nothing here reads a file or a clock: the log's own time is what counts."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from itertools import filterfalse
 from operator import itemgetter
 from typing import TypeVar
 
@@ -71,7 +70,8 @@ class Tally:
         self._domains = SendingDomains(before.learnt, FailingDomains(settings.domain_cap))
         for place in before.failing:
             self._domains.failing.restore(place)
-        self._settled: set[Observation] = set()
+        self._settled = _Settled(self._take)
+        self._callbacks: list[Observation] = []
         self._domain_of = _Remembered(lambda agent: sending_host(settings.agent_text(agent)))
         self._class_of = _Remembered(lambda agent: callback_agent(settings.agent_text(agent)))
         self.judge(judged=settings.judged)
@@ -82,14 +82,11 @@ class Tally:
         for reason, lines in scan.unparsed.items():
             self._counts[Series(Counted.UNPARSED, (reason.value,))] += lines
         self._tell_time(scan.last_time)
-        self._count_codes(scan.observations)
-        callbacks = []
-        for observation in filterfalse(self._settled.__contains__, scan.observations):
-            if observation[0]:
-                self._take_delivery(observation)
-            else:
-                callbacks.append(observation)
-        self._take_callbacks(callbacks)
+        codes = Counter(map(self._settled.__getitem__, scan.observations))
+        codes.pop(b"", None)  # callbacks
+        for code, deliveries in codes.items():
+            self._counts[Series(Counted.DELIVERIES, (code.decode(),))] += deliveries
+        self._take_callbacks()
 
     def count(self, counted: Counted) -> None:
         """Count one of what the lines do not tell: a rotation, a truncation, a file lost before its end was read."""
@@ -130,22 +127,21 @@ class Tally:
         if time is not None:
             self.last_line_timestamp_seconds = time.timestamp_seconds
 
-    def _count_codes(self, observations: Sequence[Observation]) -> None:
-        codes = Counter(map(itemgetter(0), observations))
-        codes.pop(b"", None)  # callbacks
-        for code, deliveries in codes.items():
-            self._counts[Series(Counted.DELIVERIES, (code.decode(),))] += deliveries
-
-    def _take_delivery(self, observation: Observation) -> None:
+    def _take(self, observation: Observation) -> bytes:
+        """Note what an observation tells beyond its code, and return that; empty for a callback."""
         code, agent = observation[:2]
+        if not code:
+            self._callbacks.append(observation)
+            return code
         domain = self._domain_of[agent]
         if code in _FAILED_CODES:
             if domain is None or not self._domains.fail(domain, self.last_line_timestamp_seconds or 0.0):
                 self._counts[_OTHER_FAILURES] += 1
-            return
+            return code
         if domain is not None and code in _TAKEN_CODES and self._domains.come_through(domain):
             self._settled.clear()
         self._settle(observation)
+        return code
 
     def _settle(self, observation: Observation) -> None:
         """Remember a delivery that has no effect when it is seen again, beyond its code."""
@@ -153,9 +149,10 @@ class Tally:
             return
         if len(self._settled) == AGENTS_REMEMBERED:
             self._settled.clear()
-        self._settled.add(observation)
+        self._settled[observation] = observation[0]
 
-    def _take_callbacks(self, callbacks: Sequence[Observation]) -> None:
+    def _take_callbacks(self) -> None:
+        callbacks, self._callbacks = self._callbacks, []
         for (method, code), calls in Counter(map(itemgetter(3, 5), callbacks)).items():
             self._counts[Series(Counted.CALLBACKS, (method.decode(), code.decode()))] += calls
             self._counts[_BROKEN] += calls * (self._judged and code in _BROKEN_CODES)
@@ -174,6 +171,17 @@ class Tally:
                 account = account_id(digits)
                 if account is not None:
                     self.accounts.answer(account, int(code), read_time(time))
+
+
+class _Settled(dict[Observation, bytes]):
+    """The codes of deliveries that tell nothing more; `take` is asked for that of any other observation."""
+
+    def __init__(self, take: Callable[[Observation], bytes]) -> None:
+        super().__init__()
+        self._take = take
+
+    def __missing__(self, observation: Observation) -> bytes:
+        return self._take(observation)
 
 
 class _Remembered(dict[bytes, _Meaning]):
