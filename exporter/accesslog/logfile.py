@@ -108,12 +108,18 @@ class LogFile:
         """Whether no name leads to the file any more; a writer that still has it open may yet write to it."""
         return self._source.status().st_nlink == 0
 
-    def beginning(self, size: int) -> bytes:
-        """Return the first bytes that the file holds now."""
-        return self._source.read(0, size)
+    def pin(self) -> None:
+        """Take down what a file begins with of which nothing was read: once it begins otherwise, it was emptied."""
+        if self.offset == 0 and not self.compressed:
+            self._head = self._source.read(0, SAMPLE_BYTES)
+
+    @property
+    def is_as_pinned(self) -> bool:
+        """Whether a pinned file begins with the same bytes still, and with no more than these."""
+        return self._source.read(0, SAMPLE_BYTES) == self._head
 
     def began_with(self, sample: bytes) -> bool:
-        """Tell whether the first bytes that were read of the file are these; at most SAMPLE_BYTES are remembered."""
+        """Tell whether the first bytes that were read, or pinned, are these; at most SAMPLE_BYTES are remembered."""
         return self._head.startswith(sample)
 
     def is_truncated(self) -> bool:
@@ -178,10 +184,10 @@ class LogFile:
         return Lines(too_long=1 if end else 0)
 
     def _pass(self, data: bytes) -> None:
+        known = len(self._head) - self.offset  # of a pinned file, that is where this data begins
+        if len(self._head) < SAMPLE_BYTES:
+            self._head += data[known : SAMPLE_BYTES - self.offset]
         self.offset += len(data)
-        missing = SAMPLE_BYTES - len(self._head)
-        if missing:
-            self._head += data[:missing]
         self._tail = (self._tail + data[-SAMPLE_BYTES:])[-SAMPLE_BYTES:]
 
 

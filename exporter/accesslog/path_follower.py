@@ -11,7 +11,7 @@ from exporter.accesslog.counts import Counted
 from exporter.accesslog.generations import Generation, find_generations, is_same_file, look_at
 from exporter.accesslog.logfile import Lines, LogFile, Truncated, open_all, open_logfile
 from exporter.accesslog.position import Following, Mark, Position, Trouble
-from exporter.accesslog.recognition import begins_like, find_copies, find_marked, is_known
+from exporter.accesslog.recognition import begins_like, find_copies, find_copy_under_way, find_marked, is_known
 from exporter.config import StartAt
 from exporter.errors import LogChanged, LogDamaged
 
@@ -131,14 +131,27 @@ class PathFollower:
         # First, because copies are told by being no older than what was last seen of the file.
         if self._files and self._files[-1].is_truncated():
             self._follow_truncation(self._files[-1])
+        self._pin_newest()
         for file in self._files:
             if file.refresh():
                 self._quiet_since.pop(file, None)
-        if self._may_have_successors(live):
-            generations = _settled(self.path)
-            self._forget_vanished(generations)
-            self._take_in(self._unread(generations), generations)
+        if self._may_have_successors(live) and self._take_in_successors():
+            # What was opened just now may have been emptied after it was found; from here on that is noticed.
+            self._pin_newest()
+            self._take_in_successors()
         self._finish_idle()
+
+    def _pin_newest(self) -> None:
+        if self._files:
+            self._files[-1].pin()
+
+    def _take_in_successors(self) -> bool:
+        """Take in what is newer; tell whether there is another newest file now."""
+        newest = self._files[-1:]
+        generations = _settled(self.path)
+        self._forget_vanished(generations)
+        self._take_in(self._unread(generations), generations)
+        return self._files[-1:] != newest
 
     def _read(self, file: LogFile) -> Lines | None:
         try:
@@ -173,15 +186,19 @@ class PathFollower:
 
     def _later(self, generations: Sequence[Generation]) -> Sequence[Generation]:
         if not self._files:
-            return self._later_than(generations, self._since_ns)
+            under_way = find_copy_under_way(generations)
+            return [one for one in self._later_than(generations, self._since_ns) if one is not under_way]
         newest = self._files[-1]
         place = _place(newest, generations)
         if place is None:
             return self._later_than(generations, newest.unread_since_ns)
         if newest.offset:
             return generations[place + 1 :]
-        emptied = self._later_than(generations[:place], max(newest.unread_since_ns, self._since_ns))
-        return [*(one for one in emptied if not begins_like(one, newest)), *generations[place + 1 :]]
+        older = self._later_than(generations[:place], max(newest.unread_since_ns, self._since_ns))
+        emptied = [one for one in older if not begins_like(one, newest)]
+        if older and not newest.is_as_pinned:
+            raise LogChanged(self.path)
+        return [*emptied, *generations[place + 1 :]]
 
     def _later_than(self, generations: Sequence[Generation], horizon_ns: int) -> list[Generation]:
         known = self._known()
@@ -196,7 +213,8 @@ class PathFollower:
         was_read = all(one.finished or one.mark.offset > 0 for one in following.positions)
         place = _place(self._files[0], generations) if was_read and self._files else None
         later = generations if place is None else generations[place + 1 :]
-        new = [one for one in later if not self._has(one)]
+        under_way = find_copy_under_way(generations)
+        new = [one for one in later if not self._has(one) and one is not under_way]
         if place is None:
             return self._later_than(new, self._since_ns)
         # A copy that was finished has a newer name than the file it was made of.
@@ -222,13 +240,7 @@ class PathFollower:
         rotated = [one for one in _settled(self.path) if not one.live and not self._has(one)]
         # Where there is none, the file was read on after it had been copied, and the copy holds nothing new.
         copies = find_copies(file, rotated)
-        wanted: list[tuple[Generation, Position | None]] = []
-        if copies:
-            known = self._known()
-            later = rotated[rotated.index(copies[0]) + 1 :]
-            wanted = [(copies[0], _end_in(copies[0], file))]
-            wanted += [(one, None) for one in later if not is_known(one, known)]
-        opened = open_all(wanted)
+        opened = open_all((copy, _end_in(copy, file)) for copy in copies[:1])
         self._files[-1:] = [*opened.files, file]
         self._refused += opened.refused
         self._happened(Counted.TRUNCATIONS)

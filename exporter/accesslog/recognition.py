@@ -42,11 +42,19 @@ def find_copies(file: LogFile, generations: Iterable[Generation]) -> list[Genera
 
 
 def begins_like(generation: Generation, file: LogFile) -> bool:
-    """Tell whether a file may be a copy of another, made or being made of what that one holds now."""
-    with suppress(OSError, LogDamaged), closing(open_source(generation)) as source:
-        head = source.read(0, SAMPLE_BYTES)
-        return head == file.beginning(len(head))
-    return True
+    """Tell whether a file may be a copy of a pinned one, made or being made of what that one holds now."""
+    sample = _beginning(generation)
+    return sample is None or file.began_with(sample)
+
+
+def find_copy_under_way(generations: Sequence[Generation]) -> Generation | None:
+    """Return the newest rotated file where it may be a copy, made or being made, of what the live one holds now."""
+    *_, newest, live = (None, None, *generations)
+    if newest is None or live is None or newest.compressed or not live.live:
+        return None
+    sample = _beginning(newest)  # first, because the live file holds at least what was copied of it
+    beginning = _beginning(live)
+    return newest if sample is not None and beginning and beginning.startswith(sample) else None
 
 
 def is_known(generation: Generation, marks: Iterable[Mark]) -> bool:
@@ -66,6 +74,12 @@ def _is_shorter_copy(generation: Generation, file: LogFile) -> bool:
     with suppress(OSError), closing(open_source(generation)) as source:
         return file.began_with(source.read(0, SAMPLE_BYTES))
     return False
+
+
+def _beginning(generation: Generation) -> bytes | None:
+    with suppress(OSError, LogDamaged), closing(open_source(generation)) as source:
+        return source.read(0, SAMPLE_BYTES)
+    return None
 
 
 def _holds(generation: Generation, mark: Mark) -> bool:

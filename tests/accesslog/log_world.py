@@ -105,6 +105,10 @@ class World:
 
     def look(self, budget_bytes: int = 1 << 30) -> None:
         self.follower.look()
+        self.read_on(budget_bytes)
+
+    def read_on(self, budget_bytes: int = 1 << 30) -> None:
+        """Read without having looked, as when something happened in between."""
         for lines in self.follower.read(budget_bytes):
             self.read += [int(line.split()[-1]) for line in lines.block.splitlines()]
 

@@ -48,6 +48,15 @@ class FollowingALog(RuleBasedStateMachine):
         self.world.look(budget)
 
     @rule()
+    def only_look(self) -> None:
+        """Let whatever comes next happen between the look and the reading."""
+        self.world.follower.look()
+
+    @rule()
+    def only_read(self) -> None:
+        self.world.read_on()
+
+    @rule()
     def commit(self) -> None:
         self.world.commit()
 

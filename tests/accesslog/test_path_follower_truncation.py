@@ -124,3 +124,25 @@ def test_a_copy_that_holds_nothing_new_is_remembered_as_long_as_files_before_it_
     world.copy_and_truncate()
     world.rename(create=False)
     assert read_everything(world)
+
+
+def test_a_log_copied_and_emptied_between_the_look_and_the_reading_is_read_once(world: World) -> None:
+    world.look()
+    world.write(3)
+    shutil.copyfile(world.path, world.rotated(1))
+    world.follower.look()
+    os.truncate(world.path, 0)
+    world.write(2)
+    world.read_on()
+    assert read_everything(world)
+
+
+def test_a_restart_while_the_log_is_copied_away_reads_the_copy_and_the_log_once(world: World) -> None:
+    world.write(3)
+    world.rotated(1).write_bytes(world.path.read_bytes()[:10])
+    world.kill()
+    world.look()
+    shutil.copyfile(world.path, world.rotated(1))
+    os.truncate(world.path, 0)
+    world.write(2)
+    assert read_everything(world)
