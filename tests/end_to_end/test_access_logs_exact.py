@@ -96,9 +96,10 @@ def test_copytruncate_under_load_loses_only_what_no_file_holds(
         nginx.copy_and_truncate()
     load.end()
     seconds = time.monotonic() - began
-    wait_until(lambda: has_counted(exporter, len(nginx.lines())), 60)
+    in_files = len(nginx.lines())
+    wait_until(lambda: has_counted(exporter, in_files), 60)
     time.sleep(1.5)  # whatever is counted twice would come after the last line
-    in_files, counted = len(nginx.lines()), exporter.scrape()[LINES]
+    counted = exporter.scrape()[LINES]
     with capsys.disabled():
         sys.stdout.write(
             f"\ncopytruncate, {ROTATIONS} times under {load.answered / seconds:,.0f} lines/s: {load.answered} written, "
