@@ -11,7 +11,16 @@ from exporter.accesslog.counts import Counted
 from exporter.accesslog.generations import Generation, find_generations, is_same_file, look_at
 from exporter.accesslog.logfile import Lines, LogFile, Truncated, open_all, open_logfile
 from exporter.accesslog.position import Following, Mark, Position, Trouble
-from exporter.accesslog.recognition import begins_like, find_copies, find_copy_under_way, find_marked, is_known
+from exporter.accesslog.recognition import (
+    begins_like,
+    end_in_copy,
+    find_copies,
+    find_copy_under_way,
+    find_marked,
+    is_known,
+    place_of,
+    place_of_name,
+)
 from exporter.config import StartAt
 from exporter.errors import LogChanged, LogDamaged
 
@@ -189,7 +198,7 @@ class PathFollower:
             under_way = find_copy_under_way(generations)
             return [one for one in self._later_than(generations, self._since_ns) if one is not under_way]
         newest = self._files[-1]
-        place = _place(newest, generations)
+        place = place_of(newest, generations)
         if place is None:
             return self._later_than(generations, newest.unread_since_ns)
         if newest.offset:
@@ -211,7 +220,7 @@ class PathFollower:
     def _unread_after_restart(self, following: Following, generations: Sequence[Generation]) -> list[Generation]:
         # What became of a file that nothing was read of is told by times alone: its inode may be another file's by now.
         was_read = all(one.finished or one.mark.offset > 0 for one in following.positions)
-        place = _place(self._files[0], generations) if was_read and self._files else None
+        place = place_of(self._files[0], generations) if was_read and self._files else None
         later = generations if place is None else generations[place + 1 :]
         under_way = find_copy_under_way(generations)
         new = [one for one in later if not self._has(one) and one is not under_way]
@@ -240,7 +249,7 @@ class PathFollower:
         rotated = [one for one in _settled(self.path) if not one.live and not self._has(one)]
         # Where there is none, the file was read on after it had been copied, and the copy holds nothing new.
         copies = find_copies(file, rotated)
-        opened = open_all((copy, _end_in(copy, file)) for copy in copies[:1])
+        opened = open_all((copy, end_in_copy(copy, file)) for copy in copies[:1])
         self._files[-1:] = [*opened.files, file]
         self._refused += opened.refused
         self._happened(Counted.TRUNCATIONS)
@@ -250,7 +259,7 @@ class PathFollower:
         """Open files and put all into the order in which they were written: everything, or nothing."""
         order = self._order(generations)
         opened = open_all((one, None) for one in unread)
-        order.update({file: _place_of_name(file, generations) for file in opened.files})
+        order.update({file: place_of_name(file, generations) for file in opened.files})
         new = [one for one in unread if not self._is_refused(one)]
         for _ in new if self._files else new[1:]:
             self._happened(Counted.ROTATIONS)
@@ -267,7 +276,7 @@ class PathFollower:
         before = -1
         for file in self._files:
             # One that has no name any more stands where its compressed form does, else behind the one it came after.
-            place = _place(file, generations)
+            place = place_of(file, generations)
             before = order[file] = before if place is None else place
         return order
 
@@ -323,32 +332,6 @@ def trouble_of(error: OSError) -> Trouble:
     if isinstance(error, FileNotFoundError):
         return Trouble.MISSING
     return Trouble.IO
-
-
-def _end_in(copy: Generation, file: LogFile) -> Position:
-    """Return the end, in a copy of a file, of what was read of the file; that of the copy where it is shorter."""
-    position = file.position()
-    if copy.compressed or copy.size_bytes >= position.mark.offset:
-        return position
-    shorter = open_logfile(copy)
-    shorter.skip_to_end()
-    end = shorter.position()
-    shorter.close()
-    return end
-
-
-def _place(file: LogFile, generations: Sequence[Generation]) -> int | None:
-    """Return where a file stands among those that are there, under its own name or compressed; None if it is gone."""
-    place = _place_of_name(file, generations)
-    if place >= 0:
-        return place
-    rotated = [one for one in generations if not one.live]
-    found = [find_marked(mark, rotated) for mark in file.marks() if mark.offset > 0]
-    return next((generations.index(one) for one in found if one is not None), None)
-
-
-def _place_of_name(file: LogFile, generations: Sequence[Generation]) -> int:
-    return next((place for place, one in enumerate(generations) if file.is_at(one)), -1)
 
 
 def _settled(path: str) -> tuple[Generation, ...]:

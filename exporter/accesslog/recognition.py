@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 
 from exporter.accesslog.generations import Generation
-from exporter.accesslog.logfile import SAMPLE_BYTES, LogFile, holds
-from exporter.accesslog.position import Mark
+from exporter.accesslog.logfile import SAMPLE_BYTES, LogFile, holds, open_logfile
+from exporter.accesslog.position import Mark, Position
 from exporter.accesslog.source import open_source
 from exporter.errors import LogDamaged
 
@@ -55,6 +55,33 @@ def find_copy_under_way(generations: Sequence[Generation]) -> Generation | None:
     sample = _beginning(newest)  # first, because the live file holds at least what was copied of it
     beginning = _beginning(live)
     return newest if sample is not None and beginning and beginning.startswith(sample) else None
+
+
+def end_in_copy(copy: Generation, file: LogFile) -> Position:
+    """Return the end, in a copy of a file, of what was read of the file; that of the copy where it is shorter."""
+    position = file.position()
+    if copy.compressed or copy.size_bytes >= position.mark.offset:
+        return position
+    shorter = open_logfile(copy)
+    shorter.skip_to_end()
+    end = shorter.position()
+    shorter.close()
+    return end
+
+
+def place_of(file: LogFile, generations: Sequence[Generation]) -> int | None:
+    """Return where a file stands among those that are there, under its own name or compressed; None if it is gone."""
+    place = place_of_name(file, generations)
+    if place >= 0:
+        return place
+    rotated = [one for one in generations if not one.live]
+    found = [find_marked(mark, rotated) for mark in file.marks() if mark.offset > 0]
+    return next((generations.index(one) for one in found if one is not None), None)
+
+
+def place_of_name(file: LogFile, generations: Sequence[Generation]) -> int:
+    """Return where a file stands by its own name, -1 where it has none any more."""
+    return next((place for place, one in enumerate(generations) if file.is_at(one)), -1)
 
 
 def is_known(generation: Generation, marks: Iterable[Mark]) -> bool:
