@@ -34,7 +34,7 @@ test: packages lint ## run every check and every test
 	$(BIN)/python -m pytest
 
 soak: packages $(TO_TEST) ## run the long tests at their full length (15 minutes)
-	SOAK=full $(BIN)/python -m pytest tests/accesslog/test_follower_model.py tests/end_to_end/test_access_logs_exact.py
+	SOAK=full $(BIN)/python -m pytest tests/accesslog/test_follower_model.py tests/accesslog/test_path_follower_races.py tests/end_to_end/test_access_logs_exact.py
 
 lint: $(TO_TEST) ## check style and types
 	$(BIN)/ruff check

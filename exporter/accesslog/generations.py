@@ -64,10 +64,15 @@ def find_generations(live_path: str) -> tuple[Generation, ...] | None:
     seen = _snapshot(live_path)
     for _ in range(TRIES):
         again = _snapshot(live_path)
-        if _identities(seen) == _identities(again):
+        if are_same_files(seen, again):
             return again
         seen = again
     return None
+
+
+def are_same_files(some: Iterable[Generation], others: Iterable[Generation]) -> bool:
+    """Tell whether the same names lead to the same files, whatever was written to them."""
+    return _identities(some) == _identities(others)
 
 
 def _identities(generations: Iterable[Generation]) -> list[tuple[str, int, int]]:
@@ -75,11 +80,12 @@ def _identities(generations: Iterable[Generation]) -> list[tuple[str, int, int]]
 
 
 def _snapshot(live_path: str) -> tuple[Generation, ...]:
+    # First, so that a copy of it that is not among the siblings yet is no older than this.
+    live = look_at(live_path, live=True)
     found = _rotated_siblings(live_path)
     if os.path.islink(live_path):  # noqa: PTH114  # as given
         # Where the log itself is rotated, not the link to it, its siblings lie beside it.
         found += _rotated_siblings(os.path.realpath(live_path))
-    live = look_at(live_path, live=True)
     # Two names may lead to one file: the live path may be a link to the newest dated one.
     files = {(one.device, one.inode): (place, one) for place, one in reversed(found) if not is_same_file(one, live)}
     return (*_oldest_first(files.values()), *([live] if live else []))

@@ -64,6 +64,11 @@ class LogFile:
         """Tell whether a name leads to this file."""
         return (self.device, self.inode) == (generation.device, generation.inode)
 
+    def is_at_mark(self, mark: Mark) -> bool:
+        """Tell whether what was read of the file is what the mark says; always where that is nothing."""
+        own = self._mark()
+        return mark.offset == 0 or (own.head, own.tail) == (mark.head, mark.tail)
+
     def position(self, *, finished: bool = False) -> Position:
         """Return how far the file has been read."""
         return Position(self._mark(), self.skipping, finished)
@@ -97,6 +102,8 @@ class LogFile:
     def refresh(self) -> bool:
         """Look at the size again and tell whether the file has grown or changed since; OSError where it fails."""
         status = self._source.status()
+        if self.is_truncated():
+            return False  # what was seen just now may be of what came after
         before = self.size_bytes, self.modified_ns
         self.size_bytes, self.modified_ns = status.st_size, status.st_mtime_ns
         changed = before != (self.size_bytes, self.modified_ns)
@@ -130,8 +137,9 @@ class LogFile:
 
     def start_over(self) -> None:
         """Read the file from its beginning, as one that nothing has been read of."""
+        if self.offset:  # else what it was emptied of before may still be looked for
+            self._empty_since_ns = self.modified_ns
         self.offset, self.skipping, self.at_end = 0, False, False
-        self._empty_since_ns = self.modified_ns
         self._head = self._tail = b""
 
     def skip_to_end(self) -> None:
@@ -217,13 +225,18 @@ def open_all(wanted: Iterable[tuple[Generation, Position | None]]) -> Opened:
 
 
 def open_logfile(generation: Generation, position: Position | None = None) -> LogFile:
-    """Open a file at a position, or at its beginning; OSError and LogChanged as `open_source`."""
-    source = open_source(generation)
-    try:
-        return LogFile(generation, source, position)
-    except LogDamaged as error:
-        source.close()
-        raise LogChanged(generation.path) from error
-    except OSError:
-        source.close()
-        raise
+    """Open a file at a position, or at its beginning; OSError and LogChanged as `open_source`.
+
+    LogChanged too where it no longer holds what was read of it.
+    """
+    with ExitStack() as opened:
+        source = open_source(generation)
+        opened.callback(source.close)
+        try:
+            file = LogFile(generation, source, position)
+        except LogDamaged as error:
+            raise LogChanged(generation.path) from error
+        if position is not None and not file.is_at_mark(position.mark):
+            raise LogChanged(generation.path)
+        opened.pop_all()
+    return file

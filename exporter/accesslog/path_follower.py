@@ -8,7 +8,7 @@ from pathlib import Path
 
 from exporter.accesslog.clocks import Clocks
 from exporter.accesslog.counts import Counted
-from exporter.accesslog.generations import Generation, find_generations, is_same_file, look_at
+from exporter.accesslog.generations import Generation, are_same_files, find_generations, is_same_file, look_at
 from exporter.accesslog.logfile import Lines, LogFile, Truncated, open_all, open_logfile
 from exporter.accesslog.position import Following, Mark, Position, Trouble
 from exporter.accesslog.recognition import (
@@ -76,7 +76,7 @@ class PathFollower:
         unfinished = [one for one in following.positions if not one.finished]
         # Those told by their contents first: the inode of an empty file may be that of another one by now.
         for position in sorted(unfinished, key=lambda one: one.mark.offset == 0):
-            self._restore_file(position, [one for one in generations if not self._has(one)])
+            self._restore_file(position, generations)
         self._put_in_order(generations)
         self._take_in(self._unread_after_restart(following, generations), generations)
 
@@ -231,10 +231,12 @@ class PathFollower:
         return [one for one in new if one.live or not is_known(one, finished)]
 
     def _restore_file(self, position: Position, generations: Sequence[Generation]) -> None:
-        found = find_marked(position.mark, generations)
+        found = find_marked(position.mark, [one for one in generations if not self._has(one)])
         if found is None:
             # Of a file that nothing was read of, the other rules find what became of it.
             if position.mark.offset:
+                if not are_same_files(generations, _settled(self.path)):
+                    raise LogChanged(self.path)
                 self._lose(position.mark.inode, "it is gone, or was changed")
             return
         try:

@@ -13,6 +13,7 @@ from exporter.accesslog.clocks import Clocks
 from exporter.accesslog.counts import Counted
 from exporter.accesslog.path_follower import PathFollower
 from exporter.config import StartAt
+from exporter.errors import LogChanged
 
 BEGINNING_OF_TIME_NS = 0
 NAME = "access.log"
@@ -125,6 +126,16 @@ class World:
         self.follower.close()
         self.follower = self.new_follower()
         self.follower.restore(following)
+
+    def kill_and_look(self) -> None:
+        """Restart, trying again as long as a rotation is under way, and look."""
+        while True:
+            try:
+                self.kill()
+                break
+            except LogChanged:
+                continue
+        self.look()
 
     def settle(self) -> None:
         """Look until nothing can be left to be read."""
