@@ -5,6 +5,12 @@ MastodonExporterError
 ├── InvalidValue             one value breaks its rule; caught where the configuration is read
 ├── StateError               the state folder cannot be used
 │   └── StoreError           what is kept in it cannot be read or written
+├── DatabaseError            Mastodon's database cannot be used
+│   ├── EnvFileError         the server's own settings cannot be read
+│   └── UnknownShape         the database is not one of Mastodon
+├── RedisError               Mastodon's Redis cannot be used
+├── JobRunning               the same repair is under way already
+├── BackupError              a backup of subscriptions cannot be written, or cannot be trusted
 ├── ListenError              the address to listen on cannot be used
 ├── RequestRefused           an HTTP request that gets no answer but an error; carries the status
 ├── TargetError              a probe was asked for something it will not do
@@ -70,6 +76,30 @@ class StateError(MastodonExporterError):
 
 class StoreError(StateError):
     """What is kept in the state folder cannot be read or written: damaged, or no space."""
+
+
+class DatabaseError(MastodonExporterError):
+    """Mastodon's database cannot be used."""
+
+
+class EnvFileError(DatabaseError):
+    """The server's own settings cannot be read."""
+
+
+class UnknownShape(DatabaseError):
+    """The database is not one of Mastodon."""
+
+
+class RedisError(MastodonExporterError):
+    """Mastodon's Redis cannot be used."""
+
+
+class JobRunning(MastodonExporterError):
+    """The same repair is under way already; the message names it."""
+
+
+class BackupError(MastodonExporterError):
+    """A backup of subscriptions cannot be written, or what was named is none that can be trusted."""
 
 
 class ListenError(MastodonExporterError):

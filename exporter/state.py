@@ -1,4 +1,4 @@
-"""The state folder: which one it is, who may write there, and how a file in it is replaced.
+"""The state folder: which one it is, who may write there, and how a file in it is made and replaced.
 
 The folder is shared by group, so that the exporter's service and the people who run
 repairs by hand see the same files.
@@ -9,6 +9,7 @@ import os
 import pwd
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -33,6 +34,18 @@ def state_folder(config: Config, environ: Mapping[str, str], system_folder: Path
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
         raise StateError(_refusal(folder))
     return folder
+
+
+def make_shared_file(path: Path) -> None:
+    """Create an empty file that the group may write, whatever the umask; one that is there keeps its content.
+
+    It is never opened where it is there: closing it again would end the locks that SQLite holds on it.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE))
+    status = path.stat()
+    if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) != FILE_MODE:
+        path.chmod(FILE_MODE)
 
 
 def write_atomically(path: Path, text: str) -> None:

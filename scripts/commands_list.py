@@ -32,8 +32,11 @@ def page() -> str:
 def _sections(name: str, command: click.Command, parent: click.Context | None = None) -> Iterator[str]:
     yield _section(name, command, parent)
     if isinstance(command, click.Group):
-        for key, subcommand in command.commands.items():
-            yield from _sections(key, subcommand, click.Context(command, info_name=name, parent=parent))
+        context = click.Context(command, info_name=name, parent=parent)
+        for key in command.list_commands(context):
+            subcommand = command.get_command(context, key)
+            if subcommand is not None:
+                yield from _sections(key, subcommand, context)
 
 
 def _section(name: str, command: click.Command, parent: click.Context | None) -> str:

@@ -1,7 +1,16 @@
 """What holds for every test."""
 
+from tests.postgres import postgres
+from tests.redis_server import one_redis, redis_server
 from tests.skips import pytest_make_collect_report, pytest_runtest_makereport
 
 pytest_plugins = ("pytester",)
 
-__all__ = ["pytest_make_collect_report", "pytest_plugins", "pytest_runtest_makereport"]
+__all__ = [
+    "one_redis",
+    "postgres",
+    "pytest_make_collect_report",
+    "pytest_plugins",
+    "pytest_runtest_makereport",
+    "redis_server",
+]

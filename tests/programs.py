@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-_SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+
+def _version(folder: Path) -> float:
+    return float(folder.parent.name)
+
+
+# Debian keeps the programs of each PostgreSQL in a folder of its own; the newest comes first.
+_POSTGRES_FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version, reverse=True)
+_SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin", *map(str, _POSTGRES_FOLDERS))
 
 
 def need_program(name: str) -> str:

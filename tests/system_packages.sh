@@ -6,8 +6,9 @@
 #   tests/system_packages.sh bench    and what the benchmarks need
 set -eu
 
-# program:package; this list and the place below are other ones while this script itself is tested.
-PROGRAMS=${TEST_PROGRAMS:-nginx:nginx-light promtool:prometheus mtail:mtail}
+# program:package; PROGRAMS and the place below are other ones while this script itself is tested.
+STORES="postgres:postgresql pgbouncer:pgbouncer redis-server:redis-server"
+PROGRAMS=${TEST_PROGRAMS:-nginx:nginx-light promtool:prometheus mtail:mtail $STORES}
 BENCHMARK_PROGRAMS="prometheus-blackbox-exporter:prometheus-blackbox-exporter"
 
 # While packages are installed, this file keeps their services from starting.
@@ -16,6 +17,8 @@ POLICY_BEFORE=$POLICY.before-mastodon-exporter-tests
 POLICY_MARK="# Written by the tests of mastodon-exporter; taken away after the installation."
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+# Debian keeps the programs of each PostgreSQL in a folder of its own.
+for folder in /usr/lib/postgresql/*/bin; do PATH=$PATH:$folder; done
 
 main() {
     wanted=$PROGRAMS

@@ -24,6 +24,7 @@ NEIGHBOURS = {("statuspage", "probes")}
 ONLY_IMPORTED_BY = {
     "exporter.demo": "exporter.cli",
     "celery": "exporter.media.worker",
+    "redis": "exporter.mastodon.redis_server",
     "click": "exporter.cli",
 }
 

@@ -10,7 +10,7 @@ import pytest
 
 from exporter.config import Config
 from exporter.errors import StateError
-from exporter.state import state_folder, write_atomically
+from exporter.state import make_shared_file, state_folder, write_atomically
 from tests.unprivileged import unprivileged
 
 NOTHING = Config(instances=())
@@ -122,6 +122,17 @@ def test_a_file_is_replaced_whole_and_shared_by_its_group(tmp_path: Path) -> Non
         assert path.read_text(encoding="utf-8") == text
     assert mode(path) == 0o660
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.usefixtures("tight_umask")
+def test_a_file_for_several_writers_is_shared_by_its_group_and_keeps_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    make_shared_file(path)
+    assert mode(path) == 0o660
+    path.write_text("큐돈")
+    path.chmod(0o600)
+    make_shared_file(path)
+    assert (mode(path), path.read_text()) == (0o660, "큐돈")
 
 
 def test_a_write_that_fails_leaves_the_old_text_and_nothing_else(tmp_path: Path) -> None:

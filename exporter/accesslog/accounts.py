@@ -1,8 +1,9 @@
 """The accounts whose deliveries were broken, and those of them that came through again: bounded, newest kept."""
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from struct import Struct
 
 from exporter.accesslog.entry import LogTime
@@ -30,31 +31,44 @@ class AccountDeliveries:
     recovered: bool = False
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """Which of some ids there are accounts of in the server's database; the others anybody may have made up."""
+
+    asked: tuple[int, ...]
+    known: frozenset[int]
+
+
 class Accounts:
     """Accounts by their callbacks' answers, in the order of the log. For one thread.
 
-    Beyond `broken_limit` the account that broke longest ago is dropped and counted in `dropped`;
-    beyond `recovered_limit` the one that recovered first is dropped.
-    Iterating gives the recovered ones, then the broken ones, each newest last.
+    Beyond `broken_limit` the account that broke longest ago is dropped and counted in `dropped`: one that the
+    database is known to have only where the others are few; beyond `recovered_limit` the one that recovered first.
+    Iterating gives the recovered ones, the broken ones, and of these last those that the database is known to have;
+    each newest last.
     """
 
     def __init__(self, broken_limit: int = BROKEN_LIMIT, recovered_limit: int = RECOVERED_LIMIT) -> None:
         self.dropped = 0
         self._broken_limit = broken_limit
+        self._reserve = max(1, broken_limit // 100)
         self._recovered_limit = recovered_limit
-        self._broken: OrderedDict[int, bytes] = OrderedDict()
+        self._unvetted: OrderedDict[int, bytes] = OrderedDict()
+        self._vetted: OrderedDict[int, bytes] = OrderedDict()
+        self._doubted: deque[int] = deque()
         self._recovered: OrderedDict[int, bytes] = OrderedDict()
         self._changed: dict[int, None] = {}
 
     def __iter__(self) -> Iterator[AccountDeliveries]:
         for account_id, record in self._recovered.items():
             yield _unpacked(account_id, record, recovered=True)
-        for account_id, record in self._broken.items():
-            yield _unpacked(account_id, record, recovered=False)
+        for broken in (self._unvetted, self._vetted):
+            for account_id, record in broken.items():
+                yield _unpacked(account_id, record, recovered=False)
 
     def __contains__(self, account_id: object) -> bool:
         """Tell whether an account is broken now."""
-        return account_id in self._broken
+        return account_id in self._unvetted or account_id in self._vetted
 
     @property
     def unwritten(self) -> int:
@@ -64,16 +78,16 @@ class Accounts:
     @property
     def broken(self) -> int:
         """How many accounts are broken now."""
-        return len(self._broken)
+        return len(self._unvetted) + len(self._vetted)
 
     def answer(self, account_id: int, code: int, time: LogTime | None = None) -> None:
         """Take note of an answer to a callback. Only a broken one's time is looked at."""
         if is_broken_callback(code):
-            before = self._broken.pop(account_id, None)
+            before = self._vetted.get(account_id) or self._unvetted.get(account_id)
             failures = 1 if before is None else _RECORD.unpack_from(before)[0] + 1
             self._keep(AccountDeliveries(account_id, failures, code, time))
         elif came_through(code):
-            record = self._broken.pop(account_id, None)
+            record = self._vetted.pop(account_id, None) or self._unvetted.pop(account_id, None)
             if record is not None:
                 self._recovered[account_id] = record
                 self._touch(account_id)
@@ -81,16 +95,36 @@ class Accounts:
 
     def restore(self, account: AccountDeliveries) -> None:
         """Put back, as the newest, what iterating gave once; it is no change."""
-        kept = self._recovered if account.recovered else self._broken
+        kept = self._recovered if account.recovered else self._unvetted
         kept[account.account_id] = _packed(account)
         self._fit()
 
     def forget(self) -> None:
         """Let all accounts go; none counts as dropped."""
-        for account_id in (*self._broken, *self._recovered):
-            self._touch(account_id)
-        self._broken.clear()
-        self._recovered.clear()
+        for kept in (self._unvetted, self._vetted, self._recovered):
+            for account_id in kept:
+                self._touch(account_id)
+            kept.clear()
+
+    def to_vet(self, most: int) -> tuple[int, ...]:
+        """Return the ids of broken accounts to ask the database about: first those that were never asked about."""
+        ids = list(islice(self._unvetted, most))
+        ids += islice(self._doubted, most - len(ids))
+        return tuple(ids)
+
+    def vet(self, verdict: Verdict) -> None:
+        """Take note of what the database has; accounts that it does not have are let go, and count as no drop."""
+        for account_id in verdict.asked:
+            if self._doubted and self._doubted[0] == account_id:
+                self._doubted.popleft()
+            if account_id not in verdict.known:
+                self._let_go(account_id)
+            elif account_id in self._unvetted:
+                self._vetted[account_id] = self._unvetted.pop(account_id)
+
+    def doubt(self) -> None:
+        """Have every account asked about again: the database may have lost some."""
+        self._doubted = deque(self._vetted)
 
     def changes(self) -> Iterator[tuple[int, AccountDeliveries | None]]:
         """Yield the accounts that changed since the last `clear_changes`, newest last, None for one that left."""
@@ -102,25 +136,35 @@ class Accounts:
         self._changed.clear()
 
     def _find(self, account_id: int) -> AccountDeliveries | None:
-        for kept, recovered in ((self._broken, False), (self._recovered, True)):
+        for kept, recovered in ((self._unvetted, False), (self._vetted, False), (self._recovered, True)):
             record = kept.get(account_id)
             if record is not None:
                 return _unpacked(account_id, record, recovered=recovered)
         return None
 
     def _keep(self, account: AccountDeliveries) -> None:
-        self._recovered.pop(account.account_id, None)
-        self._broken[account.account_id] = _packed(account)
-        self._touch(account.account_id)
+        account_id = account.account_id
+        self._recovered.pop(account_id, None)
+        broken = self._vetted if account_id in self._vetted else self._unvetted
+        broken[account_id] = _packed(account)
+        broken.move_to_end(account_id)
+        self._touch(account_id)
         self._fit()
+
+    def _let_go(self, account_id: int) -> None:
+        for kept in (self._unvetted, self._vetted, self._recovered):
+            if kept.pop(account_id, None) is not None:
+                self._touch(account_id)
 
     def _touch(self, account_id: int) -> None:
         self._changed.pop(account_id, None)  # so that it comes last
         self._changed[account_id] = None
 
     def _fit(self) -> None:
-        if len(self._broken) > self._broken_limit:
-            self._touch(self._broken.popitem(last=False)[0])
+        if self.broken > self._broken_limit:
+            # Ids that anybody may have made up go first; but the newest must have the time to be asked about.
+            made_up = len(self._unvetted) > self._reserve or not self._vetted
+            self._touch((self._unvetted if made_up else self._vetted).popitem(last=False)[0])
             self.dropped += 1
         if len(self._recovered) > self._recovered_limit:
             self._touch(self._recovered.popitem(last=False)[0])

@@ -8,7 +8,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from exporter.accesslog.counts import LogRecord
-from exporter.accesslog.metrics import TROUBLE, families, source_info
+from exporter.accesslog.metrics import TROUBLE, families
 from exporter.accesslog.position import Trouble
 from exporter.accesslog.reader import read_records
 from exporter.config import AccessLog
@@ -28,7 +28,6 @@ class AccessLogCollector(Collector):
         logs = self.logs()
         if not logs:
             return
-        yield from source_info(logs)
         names = [log.name for log in logs]
         try:
             records = {record.log: record for record in read_records(self.folder)}

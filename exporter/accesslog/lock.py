@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 from typing import Self
 
-from exporter.accesslog.shared_file import make_shared_file
 from exporter.errors import StateError
+from exporter.state import make_shared_file
 
 LOCK_NAME = "accesslogs.lock"
 

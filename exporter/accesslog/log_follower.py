@@ -57,6 +57,8 @@ class LogFollower:
         self._events: list[Counted] = []
         self._next_discovery = self._next_domains = 0.0
         self._domains_modified_ns = 0
+        self._domains_of_file: frozenset[str] = frozenset()
+        self._domains_of_database: frozenset[str] = frozenset()
 
     def step(self) -> bool:
         """Look at the files and count what is there, up to a budget; tell whether any line was read."""
@@ -76,6 +78,12 @@ class LogFollower:
     def is_ready(self) -> bool:
         """Whether each file is being followed, or waited for because it is not there yet."""
         return self._waiting <= self._absent and not self._is_new
+
+    def know(self, domains: frozenset[str]) -> None:
+        """Take domains for known beside those of the log's own file. The same set again costs nothing."""
+        if domains is not self._domains_of_database:
+            self._domains_of_database = domains
+            self._list_known_domains()
 
     def progress(self) -> Progress:
         """Return how far the log has been read."""
@@ -165,12 +173,18 @@ class LogFollower:
         try:
             modified_ns = file.stat().st_mtime_ns
             if modified_ns != self._domains_modified_ns:
-                self.tally.list_known_domains(read_known_domains(file))
+                self._domains_of_file = read_known_domains(file)
+                self._list_known_domains()
                 self._domains_modified_ns = modified_ns
         except OSError:
             self._misses_domains = True
         else:
             self._misses_domains = False
+
+    def _list_known_domains(self) -> None:
+        # The database may know 100,000: they are not copied without need.
+        own, others = self._domains_of_file, self._domains_of_database
+        self.tally.list_known_domains(own | others if own else others)
 
 
 def _still_meant(pattern: str, progress: Progress | None) -> Iterable[Following]:

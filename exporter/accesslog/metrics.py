@@ -3,14 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.samples import Sample
 
 from exporter.accesslog.counts import Counted, LogRecord
 from exporter.accesslog.domains import OTHER
 from exporter.accesslog.entry import UnparsedReason
 from exporter.accesslog.position import Trouble
-from exporter.config import AccessLog
 from exporter.mastodon.senders import CALLBACK_AGENTS
 
 TROUBLE = "mastodon_accesslog_trouble"
@@ -153,16 +152,6 @@ def families(records: Iterable[LogRecord], names: Iterable[str]) -> Iterator[Met
     for family in _families(shown):
         if family.samples:
             yield family
-
-
-def source_info(logs: Iterable[AccessLog]) -> Iterator[Metric]:
-    """Yield the family that ties each log to the instance whose log it is; none where no log has one."""
-    family = InfoMetricFamily("mastodon_exporter_source", "Which instance a source of metrics belongs to.")
-    for log in logs:
-        if log.instance is not None:
-            family.add_metric([], {"source": "access_log", "name": log.name, "target": log.instance})
-    if family.samples:
-        yield family
 
 
 def _families(records: Sequence[LogRecord]) -> Iterator[Metric]:

@@ -6,11 +6,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from exporter.accesslog.accounts import Verdict
 from exporter.accesslog.position import Trouble
 from exporter.accesslog.service import REPORT_SECONDS, Assignment, Report
 
@@ -22,14 +23,26 @@ SILENT_SECONDS = 6 * REPORT_SECONDS
 _log = logging.getLogger(__name__)
 
 
+def no_verdict(_ids: Sequence[int]) -> Verdict | None:
+    """Know nothing of any account: there is no database."""
+    return None
+
+
 class FollowerProcess:
     """Runs the follower, tells it what to follow, and starts it again should it end. `start` and `stop` once each.
 
-    `assignment` is asked twice a second, in a thread of its own; with no logs in it, no process runs.
+    `assignment` is asked twice a second, in a thread of its own; with no logs in it, no process runs. `vet` is asked
+    as often about the accounts that the follower wants to know of; it must not wait, and returns a verdict when
+    there is one that it has not returned yet.
     """
 
-    def __init__(self, assignment: Callable[[], Assignment]) -> None:
+    def __init__(
+        self,
+        assignment: Callable[[], Assignment],
+        vet: Callable[[Sequence[int]], Verdict | None] = no_verdict,
+    ) -> None:
         self._assignment = assignment
+        self._vet = vet
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="access logs", daemon=True)
         self._report: Report | None = None
@@ -108,6 +121,9 @@ class FollowerProcess:
             if wanted != assignment:
                 connection.send(wanted)
                 assignment = wanted
+            verdict = self._vet(self._report.to_vet if self._report is not None else ())
+            if verdict is not None:
+                connection.send(verdict)
 
     def _await_end(self, process: "subprocess.Popen[bytes]") -> None:
         try:

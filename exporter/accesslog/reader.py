@@ -8,6 +8,7 @@ from pathlib import Path
 
 from exporter.accesslog.accounts import AccountDeliveries
 from exporter.accesslog.counts import Counted, LogRecord, Series
+from exporter.accesslog.domains import FailingDomain
 from exporter.accesslog.entry import LogTime
 from exporter.accesslog.position import Trouble
 from exporter.accesslog.schema import STORE_NAME, explained, known_version
@@ -35,6 +36,17 @@ def read_accounts(folder: Path, log: str) -> tuple[AccountDeliveries, ...]:
     """
     with _opened(folder) as connection:
         return tuple(stored_accounts(connection, log)) if connection else ()
+
+
+def read_failing_domains(folder: Path, log: str) -> tuple[FailingDomain, ...]:
+    """Return the domains with a series of failed deliveries to a log's server; empty without a store.
+
+    Raises StateError if there is a store that cannot be read.
+    """
+    query = "SELECT domain, failures, used_seconds, listed FROM failing_domains WHERE log = ? ORDER BY place"
+    with _opened(folder) as connection:
+        rows = connection.execute(query, (log,)) if connection else ()
+        return tuple(FailingDomain(domain, failures, used, bool(listed)) for domain, failures, used, listed in rows)
 
 
 def stored_counts(connection: sqlite3.Connection, log: str) -> dict[Series, int]:

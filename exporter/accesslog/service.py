@@ -7,7 +7,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from exporter import logs
+from exporter.accesslog.accounts import Verdict
 from exporter.accesslog.clocks import Clocks
+from exporter.accesslog.known_domains import KnownDomains
 from exporter.accesslog.lock import WriterLock
 from exporter.accesslog.log_follower import Counting, LogFollower
 from exporter.accesslog.position import Progress, Trouble
@@ -26,6 +28,10 @@ MOST_UNWRITTEN_ACCOUNTS = 20_000
 """Committed earlier where more have changed, because what is not written yet takes memory."""
 
 RETRY_SECONDS = 5.0
+MOST_ASKED = 1000
+DOUBT_SECONDS = 3600.0
+"""So many accounts are asked about at a time, and each again after so long."""
+
 REPORT_SECONDS = 5.0
 """Told again, though nothing has changed: whoever is silent has stopped."""
 
@@ -37,21 +43,28 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Assignment:
-    """What the exporter tells its follower: the logs, and those of them whose broken callbacks mean harm."""
+    """What the exporter tells its follower: the logs, and those of them whose broken callbacks mean harm.
+
+    `vetted` are the logs of a server whose database can be asked, so that it is; `known_domains` is the
+    file of the domains that it knows, which need not be there yet.
+    """
 
     folder: Path
     logs: tuple[AccessLog, ...]
     judged: frozenset[str]
     log_level: str = "info"
     log_format: str | None = None
+    vetted: frozenset[str] = frozenset()
+    known_domains: Path | None = None
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the follower tells the exporter, and could not write down itself."""
+    """What the follower tells the exporter, and could not write down itself; `to_vet` are ids it wants to know of."""
 
     ready: bool
     troubles: frozenset[Trouble] = frozenset()
+    to_vet: tuple[int, ...] = ()
 
 
 class Service:
@@ -65,13 +78,15 @@ class Service:
         self._followers: dict[str, LogFollower] = {}
         self._committed: dict[str, Progress | None] = {}
         self._next_commit = self._next_try = 0.0
+        self._next_doubt = clocks.monotonic() + DOUBT_SECONDS
+        self._known_domains = KnownDomains()
         self._troubles: frozenset[Trouble] = frozenset()
 
     @property
     def report(self) -> Report:
         """Return how it goes."""
         ready = self._store is not None and all(one.is_ready for one in self._followers.values())
-        return Report(ready, self._troubles)
+        return Report(ready, self._troubles, self._to_vet())
 
     def assign(self, assignment: Assignment) -> None:
         """Follow other logs from now on, or the same ones with other settings; those that stay are not disturbed."""
@@ -86,6 +101,14 @@ class Service:
         for name, follower in self._followers.items():
             follower.tally.judge(judged=name in assignment.judged)
         self._committed.clear()
+
+    def vet(self, verdict: Verdict) -> None:
+        """Take note of which accounts the database has."""
+        for name in self._assignment.vetted & self._followers.keys():
+            accounts = self._followers[name].tally.accounts
+            accounts.vet(verdict)
+            if accounts.unwritten:
+                self._committed.pop(name, None)  # so that it is written down, though no line was read
 
     def step(self) -> bool:
         """Read on, and commit when it is time; tell whether there was anything to read."""
@@ -121,12 +144,31 @@ class Service:
         for log in self._assignment.logs:
             if log.name not in self._followers:
                 self._followers[log.name] = self._load(log)
+        self._look_at_database()
         progressed = [follower.step() for follower in self._followers.values()]
         unwritten = max((one.tally.accounts.unwritten for one in self._followers.values()), default=0)
         if self._clocks.monotonic() >= self._next_commit or unwritten > MOST_UNWRITTEN_ACCOUNTS:
             self._commit()
             self._next_commit = self._clocks.monotonic() + COMMIT_SECONDS
         return any(progressed)
+
+    def _look_at_database(self) -> None:
+        """Hand on the domains that the database knows, and from time to time doubt the accounts it knew."""
+        vetted = [self._followers[name] for name in self._assignment.vetted & self._followers.keys()]
+        now = self._clocks.monotonic()
+        domains = self._known_domains.read(self._assignment.known_domains, now)
+        for follower in vetted:
+            follower.know(domains)
+        if now >= self._next_doubt:
+            self._next_doubt = now + DOUBT_SECONDS
+            for follower in vetted:
+                follower.tally.accounts.doubt()
+
+    def _to_vet(self) -> tuple[int, ...]:
+        asked: tuple[int, ...] = ()
+        for name in sorted(self._assignment.vetted & self._followers.keys()):
+            asked += self._followers[name].tally.accounts.to_vet(MOST_ASKED - len(asked))
+        return asked
 
     def _is_open(self) -> bool:
         if self._store is not None:
@@ -183,7 +225,11 @@ def _serve(service: Service, connection: Connection) -> None:
     try:
         while True:
             if connection.poll(wait_seconds):
-                service.assign(connection.recv())
+                told_by_exporter: Assignment | Verdict = connection.recv()
+                if isinstance(told_by_exporter, Verdict):
+                    service.vet(told_by_exporter)
+                else:
+                    service.assign(told_by_exporter)
             wait_seconds = _step(service)
             if service.report != told or time.monotonic() >= next_report:
                 told, next_report = service.report, time.monotonic() + REPORT_SECONDS

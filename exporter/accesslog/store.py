@@ -16,9 +16,9 @@ from exporter.accesslog.position import Progress
 from exporter.accesslog.progress_text import progress_text, read_progress_text
 from exporter.accesslog.reader import stored_accounts, stored_counts, stored_troubles
 from exporter.accesslog.schema import STORE_NAME, explained, migrate, transaction
-from exporter.accesslog.shared_file import make_shared_file
 from exporter.accesslog.tally import Tally, TallyState
 from exporter.errors import StateError
+from exporter.state import make_shared_file
 
 _BUSY_SECONDS = 5.0
 

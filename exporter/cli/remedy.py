@@ -6,21 +6,24 @@ import click
 
 from exporter.cli import ending
 from exporter.cli.arguments import CONTEXT_SETTINGS, everywhere, version_option
-from exporter.cli.subscriptions import subscriptions
+from exporter.cli.lazy_group import LazyGroup
+
+_COMMANDS = {
+    "subscriptions": "exporter.cli.subscriptions:subscriptions",
+    "deliveries": "exporter.cli.deliveries:deliveries",
+    "jobs": "exporter.cli.jobs:jobs",
+}
 
 
-@click.group(context_settings=CONTEXT_SETTINGS)
+@click.group(cls=LazyGroup, lazy_commands=_COMMANDS, context_settings=CONTEXT_SETTINGS)
 @version_option
 @everywhere
 def remedy() -> None:
-    """Repair what `mastodon-exporter` finds. This version tells what is broken, and changes nothing yet.
+    """Repair what `mastodon-exporter` finds. Every command that changes something has --dry-run.
 
     \b
     Example: mastodon-remedy subscriptions broken
     """
-
-
-remedy.add_command(subscriptions)
 
 
 def main() -> NoReturn:

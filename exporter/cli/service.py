@@ -10,7 +10,7 @@ from pathlib import Path
 from exporter.cli.ending import INTERRUPTED
 from exporter.probes.memory import Memory
 from exporter.probes.prober import Prober
-from exporter.server import AccessLogs, ExporterServer, Running, Sources
+from exporter.server import AccessLogs, ExporterServer, Running, Sources, Stores
 
 _SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 MAX_OPEN_FILES = 65536
@@ -34,10 +34,13 @@ def run_service(running: Running, folder: Path, started: Callable[[], None] | No
     raise_file_limit()
     memory = Memory(folder)
     access_logs = AccessLogs(running, memory, folder)
+    stores = Stores(running, folder)
     # What is loaded by now stays: the garbage collector need not look through it again and again.
     gc.freeze()
     with Prober(memory) as prober:
-        server = ExporterServer(running, prober, Sources((access_logs.collector,), access_logs.is_ready))
+        server = ExporterServer(
+            running, prober, Sources((access_logs.collector, stores.collector), access_logs.is_ready)
+        )
         server.start()
         access_logs.start(prober)
         try:
@@ -47,6 +50,7 @@ def run_service(running: Running, folder: Path, started: Callable[[], None] | No
         finally:
             access_logs.stop()
             server.stop()
+            stores.close()
 
 
 def _wait(server: ExporterServer) -> int:

@@ -8,12 +8,20 @@ from exporter.accesslog.broken import BrokenAccounts, find_broken
 from exporter.accesslog.writing import Hints
 from exporter.cli.arguments import CONTEXT_SETTINGS, Command, everywhere, read_named_config
 from exporter.cli.broken_accounts import FORMS, tell_broken
+from exporter.cli.lazy_group import LazyGroup
 from exporter.config import Config, LogFormat, log_format
 from exporter.errors import InvalidValue
 from exporter.state import state_folder
 
+_COMMANDS = {
+    "resubscribe": "exporter.cli.resubscribe:resubscribe_command",
+    "backup": "exporter.cli.hub_subscriptions:backup_command",
+    "restore": "exporter.cli.hub_subscriptions:restore_command",
+    "undelete": "exporter.cli.hub_subscriptions:undelete_command",
+}
 
-@click.group("subscriptions", context_settings=CONTEXT_SETTINGS)
+
+@click.group("subscriptions", cls=LazyGroup, lazy_commands=_COMMANDS, context_settings=CONTEXT_SETTINGS)
 @everywhere
 def subscriptions() -> None:
     """Subscriptions of servers up to Mastodon 2.9 (PubSubHubbub): which of them are broken?

@@ -11,6 +11,7 @@ from exporter.config.files import log_path, readable_file
 from exporter.config.hosts import host_name
 from exporter.config.log_format import COMBINED, LogFormat, log_format
 from exporter.config.model import DEFAULT_DOMAIN_CAP, AccessLog, StartAt, Subscriptions
+from exporter.config.ownership import whose
 from exporter.config.problems import Place
 from exporter.config.values import choice, label_value, whole_number
 from exporter.errors import InvalidValue
@@ -67,13 +68,6 @@ def default_name(path: str, instance: str | None) -> str:
     return instance or PurePath(path).name
 
 
-def only_instance(instances: Sequence[str]) -> str | None:
-    """Return the instance of a log that names none; None where there is none. InvalidValue where there are several."""
-    if len(instances) > 1:
-        raise InvalidValue("several instances", f"write `instance:`, one of {_listed(instances)}")
-    return instances[0] if instances else None
-
-
 def _same_name(listing: LogListing, earlier: LogListing) -> str:
     if listing.name_given or earlier.name_given:
         return f"the same name as {earlier.label}; names are unique"
@@ -101,7 +95,7 @@ def _listing(value: Value, source: Source, instances: Sequence[str]) -> LogListi
 def _log(section: Section, instances: Sequence[str]) -> AccessLog:
     folder = section.source.folder
     path = section.optional("path", partial(log_path, folder), "")  # a null has been reported
-    instance = _instance(section, instances)
+    instance = whose(section, instances)
     line_format = _format(section)
     return AccessLog(
         name=_name(section, path, instance),
@@ -114,25 +108,6 @@ def _log(section: Section, instances: Sequence[str]) -> AccessLog:
         domain_cap=section.optional("domain_cap", partial(whole_number, 1, LARGEST_DOMAIN_CAP), DEFAULT_DOMAIN_CAP),
         subscriptions=section.optional("subscriptions", partial(choice, Subscriptions), Subscriptions.AUTO),
     )
-
-
-def _instance(section: Section, instances: Sequence[str]) -> str | None:
-    """Return whose log it is, None where there is no instance, or an empty name once its problem has been kept."""
-    if section.is_given("instance"):
-        return section.optional("instance", partial(_known_instance, instances), "")
-    try:
-        return only_instance(instances)
-    except InvalidValue as error:
-        section.source.problems.add(section.place_of("instance"), str(error))
-        return ""
-
-
-def _known_instance(instances: Sequence[str], text: str) -> str:
-    # Where the name of an instance is wrong, that has been reported, and nobody knows what it should have been.
-    if text in instances or "" in instances:
-        return text
-    known = f"known here: {_listed(instances)}" if instances else "this file lists none under `instances`"
-    raise InvalidValue("there is no instance of that name", known)
 
 
 def _name(section: Section, path: str, instance: str | None) -> str:
@@ -159,7 +134,3 @@ def _host(section: Section, line_format: LogFormat | None) -> str | None:
     if host is not None and line_format is not None and not (line_format.is_json_object or line_format.has("host")):
         section.source.problems.add(section.place_of("host"), _NO_HOST)
     return host
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names if name)

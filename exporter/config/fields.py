@@ -110,6 +110,12 @@ class Section:
         entry = self.fields.entries.get(key)
         return entry.value if entry else None
 
+    def section(self, key: str, advice: str) -> "Section | None":
+        """Return the mapping that a key holds, empty for a null; None where it is missing or no mapping."""
+        value = self.value(key)
+        fields = None if value is None else self.source.fields(value, advice)
+        return None if fields is None else Section(fields, self.source)
+
     def optional(self, key: str, parse: Callable[[str], T], default: T) -> T:
         """Return what a key means; the default where it is missing, null or wrong."""
         return self.needed(key, parse, default) if self.is_given(key) else default

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from exporter.config.access_logs import LogListing, default_name, log_clashes, only_instance
+from exporter.config.access_logs import LogListing, default_name, log_clashes
 from exporter.config.files import log_path
 from exporter.config.hosts import listen_address, server_url
 from exporter.config.instances import Listing, clashes, named_instance
 from exporter.config.model import AccessLog, Config, WebSettings
+from exporter.config.ownership import only_instance
 from exporter.config.problems import Place, Problems, shown
 from exporter.config.values import instance_name, label_value
 from exporter.errors import InvalidValue
@@ -20,6 +21,8 @@ _CREDENTIALS = re.compile(r"^((?:[^/:@=]*=)?[A-Za-z]*://)?.*@", re.DOTALL)
 _QUERY = re.compile(r"[?].*", re.DOTALL)
 _NO_INSTANCE = "no instance to watch; give `--instance https://mastodon.example`"
 _WHOSE_LOG = "there are several instances; list the log under `access_logs` in a file, with its `instance:`"
+_WHOSE_STORE = "there are several instances; write `instance:` in this section of the file"
+_STORES = ("database", "redis")
 _LOG_FLAG = Place(key_path="--access-log")
 
 
@@ -37,14 +40,19 @@ def config_from_flags(
     listings = [*_listings_of(config), *_flag_listings(instances, problems)]
     for place, message in clashes(listings):
         problems.add(place, message)
-    if not (listings or config.allow_unlisted_targets or config.access_logs or access_logs or problems):
+    if not (listings or access_logs or problems or _watches_something(config)):
         problems.add(Place(key_path="--instance"), _NO_INSTANCE)
     watched = tuple(listing.instance for listing in listings)
-    logs = _access_logs(replace(config, instances=watched), access_logs, problems)
+    config = _with_owned_stores(replace(config, instances=watched), problems)
+    logs = _access_logs(config, access_logs, problems)
     web = config.web if listen is None else _listening(config.web, listen, problems)
     if problems:
         raise problems.error()
-    return replace(config, instances=watched, web=web, access_logs=logs)
+    return replace(config, web=web, access_logs=logs)
+
+
+def _watches_something(config: Config) -> bool:
+    return bool(config.allow_unlisted_targets or config.access_logs or config.database or config.redis)
 
 
 def _listings_of(config: Config) -> list[Listing]:
@@ -85,6 +93,18 @@ def _listening(web: WebSettings, listen: str, problems: Problems) -> WebSettings
         problems.add(Place(key_path="--listen"), f"`{shown(listen)}` {error}")
         return web
     return replace(web, host=host, port=port)
+
+
+def _with_owned_stores(config: Config, problems: Problems) -> Config:
+    """Return the configuration with its database and its Redis given to the only instance, where they have none."""
+    names = [instance.name for instance in config.instances]
+    database, redis = config.database, config.redis
+    if database is not None and database.instance is None:
+        database = replace(database, instance=_only_instance(names, Place(key_path="database"), problems))
+    if redis is not None and redis.instance is None:
+        whose = _only_instance(names, Place(key_path="redis"), problems) if database is None else database.instance
+        redis = replace(redis, instance=whose)
+    return replace(config, database=database, redis=redis)
 
 
 def _access_logs(config: Config, flags: Sequence[str], problems: Problems) -> tuple[AccessLog, ...]:
@@ -138,5 +158,5 @@ def _only_instance(instances: Sequence[str], place: Place, problems: Problems) -
     try:
         return only_instance(instances)
     except InvalidValue:
-        problems.add(place, _WHOSE_LOG)
+        problems.add(place, _WHOSE_STORE if place.key_path in _STORES else _WHOSE_LOG)
         return None

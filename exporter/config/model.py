@@ -130,6 +130,51 @@ class AccessLog:
 
 
 @dataclass(frozen=True)
+class Secret:
+    """A text that is never shown."""
+
+    text: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return "(secret)"
+
+
+@dataclass(frozen=True)
+class DatabaseSettings:
+    """Mastodon's PostgreSQL database: a URL, or what the server's own `.env.production` says.
+
+    Exactly one of `url` and `env_file` is set. `instance` is the name of the instance whose database it is.
+    """
+
+    url: Secret | None = None
+    password: Secret | None = None
+    env_file: Path | None = None
+    instance: str | None = None
+
+
+@dataclass(frozen=True)
+class RedisSettings:
+    """Mastodon's Redis. `sidekiq_url` is set where Sidekiq has one of its own; `namespace` was given up with 4.4."""
+
+    url: Secret | None = None
+    sidekiq_url: Secret | None = None
+    namespace: str | None = None
+    env_file: Path | None = None
+    instance: str | None = None
+
+
+@dataclass(frozen=True)
+class SubscriptionSettings:
+    """How subscriptions are asked for. `sign`: with the key of a local account, as Mastodon does from 1.5 on."""
+
+    confirm_timeout_seconds: float = 60.0
+    retries: int = 3
+    retry_wait_seconds: float = 5.0
+    host_delay_seconds: float = 1.0
+    sign: bool = False
+
+
+@dataclass(frozen=True)
 class WebSettings:
     """Where the exporter itself listens, and the exporters' usual TLS and password file."""
 
@@ -148,6 +193,10 @@ class Config:
     allow_unlisted_targets: bool = False
     control: tuple[str, ...] = ()
     access_logs: tuple[AccessLog, ...] = ()
+    database: DatabaseSettings | None = None
+    redis: RedisSettings | None = None
+    subscriptions: SubscriptionSettings = SubscriptionSettings()
+    allow_private_addresses: bool = False
 
     def instance(self, name: str) -> Instance | None:
         """Return the instance of that name, or None."""

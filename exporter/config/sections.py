@@ -1,5 +1,6 @@
 """The top level of a configuration file: which sections there are, and what each one means."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from exporter.config.access_logs import log_clashes, read_access_logs
@@ -9,11 +10,16 @@ from exporter.config.files import path_from, readable_file
 from exporter.config.hosts import listen_address, page_url
 from exporter.config.instances import clashes, read_instances
 from exporter.config.model import DEFAULT_LISTEN_HOST, DEFAULT_LISTEN_PORT, AccessLog, Config, Instance, WebSettings
+from exporter.config.stores import read_database, read_redis
+from exporter.config.subscriptions import read_subscriptions
 from exporter.config.values import switch, unknown
 
-TOP_KEYS = ("web", "state_dir", "instances", "allow_unlisted_targets", "control", "access_logs")
+TOP_KEYS = (
+    *("web", "state_dir", "instances", "allow_unlisted_targets", "control", "access_logs"),
+    *("database", "redis", "subscriptions", "allow_private_addresses"),
+)
 WEB_KEYS = ("listen", "web_config")
-LATER_SECTIONS = ("database", "redis", "media", "celery", "status_page", "subscriptions")
+LATER_SECTIONS = ("media", "celery", "status_page")
 """Sections of versions to come: refused by name, so that nobody believes that they work."""
 
 _NO_INSTANCE = (
@@ -26,15 +32,22 @@ def read_sections(section: Section, instances_required: bool) -> Config:
     """Return the configuration of a whole file; what is wrong goes to the source's problems."""
     _refuse_unknown_sections(section)
     unlisted = section.optional("allow_unlisted_targets", switch, False)
-    nothing_else = _holds_nothing(section.value("access_logs")) and not unlisted
+    has_stores = section.is_given("database") or section.is_given("redis")
+    nothing_else = _holds_nothing(section.value("access_logs")) and not has_stores and not unlisted
     instances = _instances(section, instances_required and nothing_else)
+    names = [instance.name for instance in instances]
+    database = read_database(section, names)
     return Config(
         instances=instances,
         web=_web(section),
         state_dir=section.optional("state_dir", partial(path_from, section.source.folder), None),
         allow_unlisted_targets=unlisted,
         control=_control(section),
-        access_logs=_access_logs(section, instances),
+        access_logs=_access_logs(section, names),
+        database=database,
+        redis=read_redis(section, names, database),
+        subscriptions=read_subscriptions(section),
+        allow_private_addresses=section.optional("allow_private_addresses", switch, False),
     )
 
 
@@ -56,9 +69,8 @@ def _instances(section: Section, required: bool) -> tuple[Instance, ...]:
     return tuple(listing.instance for listing in listings)
 
 
-def _access_logs(section: Section, instances: tuple[Instance, ...]) -> tuple[AccessLog, ...]:
+def _access_logs(section: Section, names: Sequence[str]) -> tuple[AccessLog, ...]:
     value = section.value("access_logs")
-    names = [instance.name for instance in instances]
     listings = () if value is None else read_access_logs(value, section.source, names)
     for place, message in log_clashes(listings):
         section.source.problems.add(place, message)

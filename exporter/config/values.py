@@ -89,6 +89,14 @@ def duration_seconds(text: str) -> float:
     return sum(float(part[1]) * _SECONDS[part[3]] for part in _DURATION_PART.finditer(text))
 
 
+def duration_between(shortest_seconds: float, longest_seconds: float, text: str) -> float:
+    """Return the seconds of a duration that lies between two bounds, both included."""
+    seconds = duration_seconds(text)
+    if not shortest_seconds <= seconds <= longest_seconds:
+        raise InvalidValue(f"must be from {shortest_seconds:g}s to {longest_seconds:g}s")
+    return seconds
+
+
 def timeout_seconds(text: str) -> float:
     """Return the seconds of a duration that a probe may take."""
     seconds = duration_seconds(text)

@@ -1,1 +1,1 @@
-"""What is known about Mastodon: versions, documents, pages. Pure: nothing here touches a network or a file."""
+"""What is known about Mastodon: versions, documents, pages, and the shape of its database and how to ask it."""

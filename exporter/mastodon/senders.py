@@ -33,10 +33,11 @@ def sending_host(agent: str) -> str | None:
     authorities = _URL.findall(agent[-_LONGEST_AGENT:])
     if not authorities:
         return None
-    return _domain_name(authorities[-1].rpartition("@")[2].partition(":")[0])
+    return domain_name(authorities[-1].rpartition("@")[2].partition(":")[0])
 
 
-def _domain_name(host: str) -> str | None:
+def domain_name(host: str) -> str | None:
+    """Return a domain in lower case, as A-labels; None where it is no name of at least two labels."""
     name = _ascii(host.lower()).removesuffix(".")
     labels = name.split(".")
     if len(name) > _LONGEST_NAME or len(labels) == 1 or _NUMBER.fullmatch(labels[-1]):

@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 from exporter import __version__
 from exporter.server.prober import Prober
 from exporter.server.reload import Running
+from exporter.server.source_info import source_info
 
 
 def exporter_registry(running: Running, prober: Prober, sources: Iterable[Collector] = ()) -> CollectorRegistry:
@@ -47,6 +48,7 @@ class ExporterCollector(Collector):
                 "Whether any of the control URLs answers: while none does, failed checks say nothing of the servers.",
                 self._prober.network_up(control),
             )
+        yield from source_info(self._running.config)
 
     def _reload_families(self) -> Iterator[Metric]:
         state = self._running.state

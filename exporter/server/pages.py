@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from prometheus_client.registry import Collector
 
+from exporter.collectors.store_collector import DEADLINE_SECONDS, deadline_seconds
 from exporter.config import Config
 from exporter.errors import Problem, RequestRefused
 from exporter.probes.debug import debug_text
@@ -13,6 +14,7 @@ from exporter.server.application import Handler
 from exporter.server.encoding import encode
 from exporter.server.history import History
 from exporter.server.messages import PLAIN_TEXT, Request, Response, sentence
+from exporter.server.probe_endpoint import SCRAPE_TIMEOUT_HEADER
 from exporter.server.targets import targets_document
 
 _RESULT_PATH = re.compile(r"/results/([1-9][0-9]{0,17})")
@@ -57,7 +59,12 @@ def discovery(config: Callable[[], Config]) -> Handler:
 
 def metrics(registry: Collector) -> Handler:
     """Return the endpoint of the exporter's own metrics."""
-    return lambda request: encode(registry, request)
+
+    def answer(request: Request) -> Response:
+        deadline_seconds.set(_store_seconds(request.header(SCRAPE_TIMEOUT_HEADER)))
+        return encode(registry, request)
+
+    return answer
 
 
 def stored_result(history: History) -> Handler:
@@ -73,3 +80,12 @@ def stored_result(history: History) -> Handler:
         return Response(debug_text(result.report).encode(), PLAIN_TEXT)
 
     return answer
+
+
+def _store_seconds(header: str | None) -> float:
+    """Return how long the stores may take: half of the scrape's time, so that all the rest is told in any case."""
+    try:
+        scrape_seconds = float(header or "")
+    except ValueError:
+        return DEADLINE_SECONDS
+    return min(scrape_seconds / 2, DEADLINE_SECONDS) if scrape_seconds > 0 else DEADLINE_SECONDS

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.accesslog.accounts import AccountDeliveries, Accounts
+from exporter.accesslog.accounts import AccountDeliveries, Accounts, Verdict
 from exporter.accesslog.entry import LogTime
 
 
@@ -190,3 +190,91 @@ def test_accounts_that_were_put_back_go_on_as_if_nothing_had_been(
         restored.answer(account_id, code, at(code))
     assert kept(restored) == kept(accounts)
     assert restored.dropped == accounts.dropped
+
+
+def ids(accounts: Accounts) -> list[int]:
+    return [account.account_id for account in accounts]
+
+
+def vet(accounts: Accounts, *known: int, most: int = 1000) -> tuple[int, ...]:
+    """Have the database answer what is asked, and return that."""
+    asked = accounts.to_vet(most)
+    accounts.vet(Verdict(asked, frozenset(known)))
+    return asked
+
+
+def test_accounts_that_the_database_does_not_have_are_let_go_and_count_as_no_drop() -> None:
+    accounts = Accounts()
+    for account_id in (1, 2, 3):
+        accounts.answer(account_id, 404)
+    accounts.clear_changes()
+    assert vet(accounts, 2) == (1, 2, 3)
+    assert (ids(accounts), accounts.broken, accounts.dropped) == ([2], 1, 0)
+    assert changes(accounts) == {1: None, 3: None}
+
+
+def test_an_account_is_asked_about_once_however_often_it_breaks() -> None:
+    accounts = Accounts()
+    accounts.answer(1, 404)
+    vet(accounts, 1)
+    accounts.answer(1, 404)
+    assert accounts.to_vet(1000) == ()
+    assert [(account.failures, account.recovered) for account in accounts] == [(2, False)]
+
+
+def test_made_up_ids_push_no_account_out_that_the_database_has() -> None:
+    accounts = Accounts(broken_limit=10)
+    for account_id in (1, 2, 3):
+        accounts.answer(account_id, 404)
+    vet(accounts, 1, 2, 3)
+    for made_up in range(1000, 2000):
+        accounts.answer(made_up, 404)
+    assert ids(accounts) == [*range(1993, 2000), 1, 2, 3]
+    vet(accounts, 1, 2, 3)
+    assert (ids(accounts), accounts.dropped) == ([1, 2, 3], 993)
+
+
+def test_among_accounts_that_the_database_has_the_one_that_broke_longest_ago_is_dropped() -> None:
+    accounts = Accounts(broken_limit=2)
+    accounts.answer(1, 404)
+    accounts.answer(2, 404)
+    vet(accounts, 1, 2)
+    accounts.answer(1, 404)
+    accounts.answer(3, 404)
+    vet(accounts, 1, 3)
+    assert (ids(accounts), accounts.dropped) == ([1, 3], 1)
+
+
+def test_an_account_that_the_database_has_recovers_and_breaks_as_any_other() -> None:
+    accounts = Accounts()
+    accounts.answer(1, 404, at(1))
+    vet(accounts, 1)
+    accounts.answer(1, 202)
+    assert kept(accounts) == [AccountDeliveries(1, 1, 404, at(1), recovered=True)]
+    accounts.answer(1, 410, at(2))
+    assert kept(accounts) == [AccountDeliveries(1, 1, 410, at(2))]
+
+
+def test_accounts_are_asked_about_in_portions_oldest_first() -> None:
+    accounts = Accounts()
+    for account_id in range(1, 6):
+        accounts.answer(account_id, 404)
+    assert [vet(accounts, *range(1, 6), most=2) for _ in range(4)] == [(1, 2), (3, 4), (5,), ()]
+
+
+def test_accounts_that_are_doubted_are_asked_about_again_once_after_the_new_ones() -> None:
+    accounts = Accounts()
+    for account_id in (1, 2, 3):
+        accounts.answer(account_id, 404)
+    vet(accounts, 1, 2, 3)
+    accounts.doubt()
+    accounts.answer(4, 404)
+    assert [vet(accounts, 1, 3, 4, most=2) for _ in range(3)] == [(4, 1), (2, 3), ()]
+    assert ids(accounts) == [1, 3, 4]
+
+
+def test_what_is_restored_is_asked_about_anew() -> None:
+    accounts = Accounts()
+    accounts.restore(AccountDeliveries(1, 1, 404))
+    accounts.restore(AccountDeliveries(2, 1, 404, recovered=True))
+    assert accounts.to_vet(1000) == (1,)

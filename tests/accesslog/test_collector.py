@@ -66,9 +66,5 @@ def test_the_troubles_of_a_log_and_those_of_all_logs_are_shown(tmp_path: Path) -
 def test_counters_that_cannot_be_read_are_left_out_rather_than_shown_as_0(tmp_path: Path) -> None:
     (tmp_path / STORE_NAME).write_bytes(b"not a database, but long enough to be taken for one" * 100)
     shown = series(tmp_path)
-    assert {name.partition("[")[0] for name in shown} == {TROUBLE, "mastodon_exporter_source_info"}
+    assert {name.partition("[")[0] for name in shown} == {TROUBLE}
     assert shown[f"{TROUBLE}['checkpoint', 'first']"] == 1
-
-
-def test_a_log_is_tied_to_its_instance(tmp_path: Path) -> None:
-    assert series(tmp_path)["mastodon_exporter_source_info['access_log', 'first', 'qdon']"] == 1

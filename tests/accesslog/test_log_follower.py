@@ -342,6 +342,20 @@ def test_known_domains_are_read_again_when_their_file_changes(followed: Followed
     assert failures(followed) == {"a.example", "b.example"}
 
 
+def test_domains_that_the_database_knows_stand_beside_those_of_the_logs_own_file(followed: Followed) -> None:
+    domains = followed.folder / "domains"
+    domains.write_text("a.example\n")
+    followed.follow("access.log", known_domains=domains, start_at=StartAt.BEGINNING)
+    followed.follower.know(frozenset({"b.example"}))
+    for name in ("a.example", "b.example", "c.example"):
+        followed.write("access.log", 1, name)
+    followed.look()
+    assert failures(followed) == {"a.example", "b.example"}
+    followed.follower.know(frozenset())
+    followed.look()
+    assert failures(followed) == {"a.example"}
+
+
 def test_known_domains_that_cannot_be_read_are_told_as_long_as_it_is_so(followed: Followed) -> None:
     domains = followed.folder / "domains"
     followed.follow("access.log", known_domains=domains)

@@ -5,9 +5,8 @@ from prometheus_client import Metric, generate_latest
 from prometheus_client.registry import Collector
 
 from exporter.accesslog.counts import Counted, LogRecord, Series
-from exporter.accesslog.metrics import families, source_info
+from exporter.accesslog.metrics import families
 from exporter.accesslog.position import Trouble
-from exporter.config import AccessLog
 from tests.golden_files import assert_golden, golden_text
 from tests.programs import need_program
 
@@ -35,7 +34,6 @@ FULL = LogRecord(
     lag_bytes=13,
     troubles=frozenset({Trouble.PERMISSION}),
 )
-LOGS = (AccessLog("qdon", "/var/log/nginx/access.log", instance="qdon.example"), AccessLog("lone", "/var/log/lone.log"))
 
 
 class Families(Collector):
@@ -109,13 +107,3 @@ def test_unparsed_lines_are_the_sum_over_all_reasons() -> None:
     found = samples(exposition([FULL], ["qdon"]))
     reasons = [float(value) for name, value in found.items() if name.startswith("mastodon_accesslog_unparsed_reasons")]
     assert float(found['mastodon_accesslog_unparsed_lines_total{log="qdon"}']) == sum(reasons) == 7
-
-
-def test_a_log_is_tied_to_its_instance() -> None:
-    text = generate_latest(Families(source_info(LOGS))).decode()
-    labels = '{name="qdon",source="access_log",target="qdon.example"}'
-    assert samples(text) == {f"mastodon_exporter_source_info{labels}": "1.0"}
-
-
-def test_where_no_log_has_an_instance_there_is_no_such_family() -> None:
-    assert list(source_info(LOGS[1:])) == []

@@ -5,17 +5,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from exporter.accesslog import process as process_module
+from exporter.accesslog.accounts import Verdict
 from exporter.accesslog.counts import Counted, Series
 from exporter.accesslog.position import Trouble
 from exporter.accesslog.process import FollowerProcess
-from exporter.accesslog.reader import read_records
+from exporter.accesslog.reader import read_accounts, read_records
 from exporter.accesslog.service import Assignment
 from exporter.config import AccessLog, StartAt
 
@@ -51,7 +52,8 @@ class Exporter:
 
     @property
     def pids(self) -> list[int]:
-        return followers_of(os.getpid())
+        # The stores that other tests ask are children of this process too.
+        return [pid for pid in followers_of(os.getpid()) if "exporter.accesslog" in command_of(pid)]
 
     def write(self, lines: int, name: str = "access.log") -> None:
         with (self.folder / name).open("a") as log:
@@ -77,6 +79,14 @@ def exporter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Export
 def followers_of(pid: int) -> list[int]:
     tasks = Path(f"/proc/{pid}/task").iterdir()
     return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+
+
+def command_of(pid: int) -> str:
+    """Return the command line of a process, empty once it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def eventually(condition: Callable[[], object]) -> None:
@@ -204,3 +214,21 @@ def test_a_follower_that_tells_nothing_any_more_is_told_of(exporter: Exporter, m
         os.kill(follower, signal.SIGCONT)
     monkeypatch.undo()
     eventually(lambda: exporter.process.troubles == frozenset() and exporter.process.is_ready)
+
+
+def test_accounts_are_vetted_by_whoever_can_ask_the_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_module, "CHECK_SECONDS", 0.05)
+    log = AccessLog("a", str(tmp_path / "access.log"), start_at=StartAt.BEGINNING)
+    assignment = Assignment(tmp_path, (log,), frozenset({"a"}), vetted=frozenset({"a"}))
+    broken = LINE.replace("GET /about", "POST /api/subscriptions/{}").replace(" 200 ", " 404 ")
+    Path(log.path).write_text("".join(broken.format(account_id) for account_id in range(1, 2501)))
+
+    def vet(ids: Sequence[int]) -> Verdict | None:
+        return Verdict(tuple(ids), frozenset({107})) if ids else None
+
+    process = FollowerProcess(lambda: assignment, vet)
+    process.start()
+    try:
+        eventually(lambda: [one.account_id for one in read_accounts(tmp_path, "a")] == [107])
+    finally:
+        process.stop()

@@ -16,12 +16,14 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from exporter.accesslog import known_domains
+from exporter.accesslog.accounts import Verdict
 from exporter.accesslog.clocks import Clocks
 from exporter.accesslog.counts import Counted, LogRecord, Series
 from exporter.accesslog.position import Trouble
-from exporter.accesslog.reader import read_records
+from exporter.accesslog.reader import read_accounts, read_records
 from exporter.accesslog.schema import STORE_NAME
-from exporter.accesslog.service import COMMIT_SECONDS, RETRY_SECONDS, Assignment, Report, Service
+from exporter.accesslog.service import COMMIT_SECONDS, DOUBT_SECONDS, RETRY_SECONDS, Assignment, Report, Service
 from exporter.config import AccessLog, StartAt
 from tests.unprivileged import unprivileged
 
@@ -99,6 +101,75 @@ def test_what_was_not_committed_is_read_again_and_counted_once(serving: Serving)
     service = serving.serve("a")
     serving.pass_time(service)
     assert serving.counted("a") == 3
+
+
+def vetting(serving: Serving, *, domains: Path | None = None) -> Service:
+    """Return a service of the log `a`, of whose server there is a database."""
+    assignment = replace(serving.assignment("a"), vetted=frozenset({"a"}), known_domains=domains)
+    service = Service(assignment, Clocks(lambda: serving.seconds, time.time_ns))
+    serving.services.append(service)
+    return service
+
+
+def broken(*account_ids: int) -> str:
+    return "".join(BROKEN.replace("/7 ", f"/{account_id} ") for account_id in account_ids)
+
+
+def test_accounts_that_the_database_does_not_have_are_gone_from_the_store_though_no_line_comes(
+    serving: Serving,
+) -> None:
+    service = vetting(serving)
+    service.step()
+    (serving.folder / "a").write_text(broken(7, 8, 9))
+    serving.pass_time(service)
+    assert (serving.record("a").broken_accounts, service.report.to_vet) == (3, (7, 8, 9))
+    service.vet(Verdict((7, 8, 9), frozenset({8})))
+    serving.pass_time(service)
+    assert (serving.record("a").broken_accounts, service.report.to_vet) == (1, ())
+    assert [account.account_id for account in read_accounts(serving.state, "a")] == [8]
+    service.close()
+    again = vetting(serving)
+    serving.pass_time(again)
+    assert again.report.to_vet == (8,)
+
+
+def test_accounts_are_asked_about_again_after_an_hour(serving: Serving) -> None:
+    service = vetting(serving)
+    service.step()
+    (serving.folder / "a").write_text(broken(7))
+    serving.pass_time(service)
+    service.vet(Verdict((7,), frozenset({7})))
+    serving.pass_time(service)
+    asked = [service.report.to_vet]
+    serving.pass_time(service, DOUBT_SECONDS)
+    asked.append(service.report.to_vet)
+    assert asked == [(), (7,)]
+
+
+def test_without_a_database_no_account_is_asked_about_and_none_is_let_go(serving: Serving) -> None:
+    service = serving.serve("a")
+    service.step()
+    (serving.folder / "a").write_text(broken(7, 8))
+    serving.pass_time(service)
+    assert service.report.to_vet == ()
+    service.vet(Verdict((7, 8), frozenset()))
+    serving.pass_time(service)
+    assert serving.record("a").broken_accounts == 2
+
+
+def test_domains_that_the_database_knows_have_a_series_once_their_file_is_there(serving: Serving) -> None:
+    domains = serving.folder / "known-domains.txt"
+    service = vetting(serving, domains=domains)
+    service.step()
+    failed = BROKEN.replace("/api/subscriptions/7", "/inbox").replace('"x"', '"Mastodon/4.3.1 (+https://a.example/)"')
+    for wanted in (0, 1):
+        with (serving.folder / "a").open("a") as log:
+            log.write(failed.replace(" 404 ", " 500 "))
+        serving.pass_time(service)
+        counts = serving.record("a").counts
+        assert counts.get(Series(Counted.FAILURES, ("a.example",)), 0) == wanted
+        domains.write_text("a.example\nb.example\n")
+        serving.pass_time(service, known_domains.LOOK_SECONDS)
 
 
 def test_the_end_commits_what_was_counted(serving: Serving) -> None:

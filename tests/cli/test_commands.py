@@ -177,7 +177,10 @@ def test_check_config_reads_the_web_config_file_too(qdon: Set, tmp_path: Path) -
 def commands(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
     yield name, command
     if isinstance(command, click.Group):
-        for key, subcommand in command.commands.items():
+        context = click.Context(command)
+        for key in command.list_commands(context):
+            subcommand = command.get_command(context, key)
+            assert subcommand is not None
             yield from commands(f"{name} {key}", subcommand)
 
 

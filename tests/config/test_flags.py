@@ -1,8 +1,17 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from exporter.config import AccessLog, Config, Instance, WebSettings, config_from_flags
+from exporter.config import (
+    AccessLog,
+    Config,
+    DatabaseSettings,
+    Instance,
+    RedisSettings,
+    WebSettings,
+    config_from_flags,
+)
 from exporter.errors import ConfigError, Problem
 
 QDON = Instance(name="qdon.example", url="https://qdon.example", domain="qdon.example")
@@ -162,3 +171,40 @@ def test_a_wrong_log_flag_is_named(base: Config, logs: list[str], instances: tup
 def test_a_log_of_the_file_that_could_be_of_several_instances_is_named() -> None:
     base = Config((), access_logs=(AccessLog("a.log", "/a.log"),))
     assert problems_of(base, instances=TWO) == [("access_logs[0]", WHOSE)]
+
+
+# Database and Redis
+
+
+def stores(database: str | None = None, redis: str | None = None) -> Config:
+    file = Path(".env.production")
+    return Config((), database=DatabaseSettings(env_file=file, instance=database), redis=RedisSettings(instance=redis))
+
+
+def test_the_stores_of_a_file_without_instances_belong_to_the_only_one_that_a_flag_names() -> None:
+    config = config_from_flags(stores(), instances=["b=https://b.example"], listen=None)
+    assert config == replace(stores("b", "b"), instances=(B,))
+
+
+def test_stores_alone_need_no_instance() -> None:
+    assert config_from_flags(stores(), instances=(), listen=None) == stores()
+
+
+def test_redis_goes_with_the_database_that_says_whose_it_is() -> None:
+    base = replace(stores("b"), instances=(B,))
+    config = config_from_flags(base, instances=["https://qdon.example"], listen=None)
+    assert config.redis is not None
+    assert config.redis.instance == "b"
+
+
+@pytest.mark.parametrize(
+    ("base", "places"),
+    [
+        (stores(), ["database"]),
+        (replace(stores(), database=None), ["redis"]),
+    ],
+)
+def test_stores_that_could_be_of_several_instances_are_named(base: Config, places: list[str]) -> None:
+    with pytest.raises(ConfigError, match="several instances; write `instance:` in this section") as caught:
+        config_from_flags(base, instances=["https://a.example", "https://b.example"], listen=None)
+    assert [problem.key_path for problem in caught.value.problems] == places

@@ -23,6 +23,8 @@ from exporter.config.document import MAX_DEPTH, MAX_VALUES
 from exporter.config.instances import INSTANCE_KEYS
 from exporter.config.reader import MAX_FILE_BYTES
 from exporter.config.sections import LATER_SECTIONS, TOP_KEYS, WEB_KEYS
+from exporter.config.stores import DATABASE_KEYS, REDIS_KEYS
+from exporter.config.subscriptions import SUBSCRIPTION_KEYS
 from exporter.errors import ConfigError, Problem
 from tests.unprivileged import unprivileged
 
@@ -30,6 +32,7 @@ ROOT = Path(__file__).parents[2]
 BAD = Path(__file__).parent / "bad"
 BAD_FILES = sorted(path.name for path in BAD.glob("*.yml"))
 BAD_ENVIRONMENT = {"SECRET": "hunter2@hunter2.example", "SECRET_NUMBER": "4711", "EMPTY": ""}
+STORE_KEYS = (*DATABASE_KEYS, *REDIS_KEYS, *SUBSCRIPTION_KEYS)
 QDON = Instance(name="qdon.example", url="https://qdon.example", domain="qdon.example")
 
 
@@ -221,7 +224,7 @@ def test_the_example_file_can_be_used_as_it_is() -> None:
 
 def test_the_documentation_names_every_key_and_no_section_that_is_not_there() -> None:
     words = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    keys = {*TOP_KEYS, *WEB_KEYS, *INSTANCE_KEYS, *CHECK_KEYS, *CHECK_NAMES, *ACCESS_LOG_KEYS}
+    keys = {*TOP_KEYS, *WEB_KEYS, *INSTANCE_KEYS, *CHECK_KEYS, *CHECK_NAMES, *ACCESS_LOG_KEYS, *STORE_KEYS}
     assert {key for key in keys if f"`{key}`" not in words} == set()
     assert {section for section in LATER_SECTIONS if f"\n{section}:" in words} == set()
 
@@ -318,7 +321,8 @@ def test_a_variable_that_is_not_utf8_is_refused(config_path: Path) -> None:
 
 _WORDS = st.sampled_from(
     [
-        *(*TOP_KEYS, *WEB_KEYS, *INSTANCE_KEYS, *CHECK_KEYS, *CHECK_NAMES, *ACCESS_LOG_KEYS, "database", "<<"),
+        *(*TOP_KEYS, *WEB_KEYS, *INSTANCE_KEYS, *CHECK_KEYS, *CHECK_NAMES, *ACCESS_LOG_KEYS, *STORE_KEYS),
+        *("media", "<<", "postgresql://a:b@c/d", "postgresql://a:b@[c", "redis://[", "/dev/null"),
         *(
             "https://qdon.example",
             "https://[::1]:3000",
@@ -350,8 +354,12 @@ _LOGS = st.lists(
     st.fixed_dictionaries({"path": _SCALARS}, optional={key: _DOCUMENTS for key in ACCESS_LOG_KEYS if key != "path"}),
     max_size=3,
 )
+_STORES = {
+    section: st.fixed_dictionaries({}, optional=dict.fromkeys(keys, _DOCUMENTS))
+    for section, keys in {"database": DATABASE_KEYS, "redis": REDIS_KEYS, "subscriptions": SUBSCRIPTION_KEYS}.items()
+}
 _SENSIBLE = st.fixed_dictionaries(
-    {}, optional={**dict.fromkeys(TOP_KEYS, _DOCUMENTS), "instances": _INSTANCES, "access_logs": _LOGS}
+    {}, optional={**dict.fromkeys(TOP_KEYS, _DOCUMENTS), "instances": _INSTANCES, "access_logs": _LOGS, **_STORES}
 )
 _MARKS = st.text(alphabet="[]{}:,-?&*!|>'\"%@`#<\n\t \\ux0=~a1$\x85\u2028\ufeff\x00", max_size=60)
 _TEXTS = st.one_of(

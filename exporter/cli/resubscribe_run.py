@@ -1,0 +1,197 @@
+"""One run of `mastodon-remedy subscriptions resubscribe`, from the question whether to go on to the exit code."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from exporter import __version__
+from exporter.addresses import AddressKind, AddressRule
+from exporter.cli.ending import FAILED, INTERRUPTED
+from exporter.cli.resubscribe_output import tell_planned, tell_results
+from exporter.cli.row_progress import row_progress
+from exporter.config import Config, Instance
+from exporter.ledger import RESUBSCRIBE, Job, JobState, Ledger
+from exporter.ledger import ResubscribeResult as Result
+from exporter.mastodon.database import Database
+from exporter.mastodon.shape import Shape
+from exporter.state import state_folder
+from exporter.subscriptions.account_rows import AccountRows, subscriber_shape
+from exporter.subscriptions.attempt import AccountResult, Attempt
+from exporter.subscriptions.callbacks import callback_url, own_instance
+from exporter.subscriptions.hub_client import HubClient
+from exporter.subscriptions.resubscribe import Plan, Resubscribing, Way, planned_for
+from exporter.subscriptions.run_record import RunRecord
+from exporter.subscriptions.secrets_file import SECRETS_NAME, SecretsFile
+from exporter.subscriptions.selection import Candidate, Candidates, Form, Selection
+from exporter.subscriptions.settling import Settling
+from exporter.subscriptions.signing_account import read_signer
+
+APPLICATION = "mastodon-remedy resubscribe"
+STATEMENT_TIMEOUT_SECONDS = 120.0
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_PRIVATE = frozenset({AddressKind.LOOPBACK, AddressKind.PRIVATE, AddressKind.SHARED})
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How the command was called."""
+
+    dry_run: bool
+    yes: bool
+    form: str
+
+
+def resubscribe(config: Config, selection: Selection, manner: Manner) -> int:
+    """Do, or show, what was asked for and return the exit code."""
+    if config.database is None:
+        raise click.UsageError(
+            "no database is configured: write `database: {env_file: /home/mastodon/live/.env.production}` "
+            "into a file and name it with -c"
+        )
+    with closing(Database(config.database, APPLICATION, STATEMENT_TIMEOUT_SECONDS)) as database:
+        remedy = _Remedy(config, own_instance(config), database, subscriber_shape(database))
+        if manner.dry_run:
+            tell_planned(remedy.planned(selection), manner.form)
+            return 0
+        return remedy.run(selection, manner)
+
+
+@dataclass(frozen=True)
+class _Remedy:
+    config: Config
+    instance: Instance
+    database: Database
+    shape: Shape
+
+    @property
+    def folder(self) -> Path:
+        return state_folder(self.config, os.environ)
+
+    @property
+    def candidates(self) -> Candidates:
+        return Candidates(self.database, self.shape)
+
+    def planned(self, selection: Selection) -> Iterator[AccountResult]:
+        """Yield what would be done with each account."""
+        if selection.form is Form.PENDING:
+            words = "its hub would be given another chance to have verified it"
+            return (AccountResult(one.account_id, Result.PLANNED, words) for one in pending(self.folder))
+        return map(_planned, self.candidates.chosen(selection))
+
+    def run(self, selection: Selection, manner: Manner) -> int:
+        """Ask whether to go on, go on, and tell what came of it."""
+        AccountRows(self.database).check_may_write()
+        is_pending = selection.form is Form.PENDING
+        plan = None if is_pending else planned_for(self.candidates.chosen(selection))
+        touched = len(pending(self.folder)) if plan is None else len(plan.turns)
+        self._announce(plan, touched)
+        if not _may_go_on(touched, yes=manner.yes):
+            click.echo("mastodon-remedy: nothing was changed", err=True)
+            return FAILED
+        with (
+            closing(Ledger.open(self.folder)) as ledger,
+            ledger.start(RESUBSCRIBE) as job,
+            closing(SecretsFile.open(self.folder)) as secrets,
+        ):
+            record = RunRecord.begin(secrets, selection.key, time.time())
+            is_interrupted = self._carry_out(plan, record, job)
+            tell_results(record, manner.form)
+            return _ended(job, record, is_interrupted=is_interrupted)
+
+    def _carry_out(self, plan: Plan | None, record: RunRecord, job: Job) -> bool:
+        """Do what was planned, or settle what is pending; return whether that was interrupted."""
+        total = len(plan.turns) + len(plan.skipped) if plan else record.secrets.count()
+        with row_progress("accounts", total) as advance, _stoppable(job) as check:
+            settling = Settling(AccountRows(self.database), record.secrets, job, lambda _told: advance(1))
+            run = Resubscribing(record, self._way(), self.candidates, settling, check)
+            try:
+                run.run_pending() if plan is None else run.run(plan)
+            except KeyboardInterrupt:
+                return True
+        return False
+
+    def _way(self) -> Way:
+        user_agent = f"mastodon-exporter/{__version__} (+{self.instance.url})"
+        settings = self.config.subscriptions
+        signer = read_signer(self.database, self.shape, self.instance.domain) if settings.sign else None
+        rule = AddressRule(_PRIVATE) if self.config.allow_private_addresses else AddressRule()
+        return Way(settings, HubClient(user_agent, rule, signer=signer), self.instance.url)
+
+    def _announce(self, plan: Plan | None, touched: int) -> None:
+        if plan is None:
+            click.echo(f"mastodon-remedy: {touched} attempts are to be settled; no hub is asked", err=True)
+            return
+        callback = callback_url(self.instance.url, 0).removesuffix("0") + "ID"
+        click.echo(
+            f"mastodon-remedy: the hubs of {touched} accounts, on {plan.hosts} hosts, are to be asked to subscribe"
+            f" {callback} again; {len(plan.skipped)} accounts are skipped",
+            err=True,
+        )
+
+
+def pending(folder: Path) -> list[Attempt]:
+    """Return the attempts of earlier runs that are not settled."""
+    if not (folder / SECRETS_NAME).exists():
+        return []
+    with closing(SecretsFile.open(folder)) as secrets:
+        return [*secrets.unsettled(), *secrets.kept()]
+
+
+def _planned(candidate: Candidate) -> AccountResult:
+    if candidate.why_not is not None:
+        return AccountResult(candidate.account_id, Result.SKIPPED, candidate.why_not)
+    return AccountResult(candidate.account_id, Result.PLANNED, f"{candidate.hub_url} would be asked")
+
+
+def _may_go_on(count: int, *, yes: bool) -> bool:
+    if yes or count <= 1:
+        return True
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise click.UsageError(f"{count} accounts, and nobody to ask: say --yes; --dry-run shows which they are")
+    return click.confirm("Go on?", err=True)
+
+
+@contextmanager
+def _stoppable(job: Job) -> Iterator[Callable[[], None]]:
+    """Give what raises KeyboardInterrupt once one of _STOPPING, or `jobs cancel`, came; a second one cuts all short."""
+    asked_to_stop = threading.Event()
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        click.echo("mastodon-remedy: settling what is under way", err=True)
+        asked_to_stop.set()
+        signal.signal(number, signal.default_int_handler)
+
+    def check() -> None:
+        job.check()
+        if asked_to_stop.is_set():
+            raise KeyboardInterrupt
+
+    # nohup ignores SIGHUP, and a shell SIGINT of what runs in the background: so it stays.
+    heeded = [number for number in _STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in heeded}
+    try:
+        yield check
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ended(job: Job, record: RunRecord, *, is_interrupted: bool) -> int:
+    if is_interrupted:
+        job.finish(JobState.INTERRUPTED)
+        return INTERRUPTED
+    counts = record.counts()
+    if counts.get(Result.REFUSED) or counts.get(Result.FAILED):
+        job.finish(JobState.FAILED)
+        return FAILED
+    return 0

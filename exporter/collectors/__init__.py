@@ -1,0 +1,1 @@
+"""What the stores say, read anew at each scrape."""

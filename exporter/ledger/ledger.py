@@ -1,0 +1,96 @@
+"""The ledger as a repair writes it: where a job begins."""
+
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from exporter.errors import JobRunning
+from exporter.ledger.job import Job, Run
+from exporter.ledger.lock import JobLock
+from exporter.ledger.reader import read_ledger
+from exporter.ledger.record import JobState
+from exporter.ledger.schema import LEDGER_NAME, MIGRATIONS
+from exporter.ledger.sqlite_file import SqliteFile
+from exporter.ledger.times import utc_text
+
+BEAT_SECONDS = 2.0
+KEPT_RUNS = 50
+"""How many runs of a job are kept, and the last one that ended well beside them."""
+
+_PRUNED = """
+    SELECT run FROM runs WHERE job = :job
+    AND run <= (SELECT run FROM runs WHERE job = :job ORDER BY run DESC LIMIT 1 OFFSET :kept)
+    AND run <> (SELECT coalesce(max(run), 0) FROM runs WHERE job = :job AND state = 'done')
+"""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The writer's side of the ledger; any number of processes may have it open."""
+
+    folder: Path
+    file: SqliteFile
+    clock: Callable[[], float]
+    beat_seconds: float
+
+    @classmethod
+    def open(cls, folder: Path, clock: Callable[[], float] = time.time, beat_seconds: float = BEAT_SECONDS) -> Self:
+        """Return the ledger of a state folder, created or brought up to date if need be.
+
+        `clock` tells Unix time. Raises StoreError if the file cannot be used or is damaged, and StateError if a
+        newer program has written it.
+        """
+        return cls(folder, SqliteFile.open(folder / LEDGER_NAME, MIGRATIONS), clock, beat_seconds)
+
+    def start(self, job: str) -> Job:
+        """Begin a run of a job, whatever became of the one before; what that one left is the caller's to settle.
+
+        `job` is a name of lower-case letters and underscores. Raises JobRunning, which names the other run, while
+        one is under way, and StoreError if the run cannot be written down.
+        """
+        lock = JobLock.take(self.folder, job)
+        if lock is None:
+            raise JobRunning(self._other_run(job))
+        try:
+            return Job(Run(job, self._write_start(job), self.clock, self.beat_seconds), self.file, lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    def close(self) -> None:
+        """Let go of the file, once the jobs begun here have ended."""
+        self.file.close()
+
+    def _write_start(self, job: str) -> int:
+        # Whoever holds the lock is the only one that runs: what is written down as running was killed.
+        killed = (
+            "UPDATE runs SET state = ?, ended_timestamp_seconds = heartbeat_timestamp_seconds"
+            " WHERE job = ? AND state = ?"
+        )
+        begun = (
+            "INSERT INTO runs (job, state, started_timestamp_seconds, heartbeat_timestamp_seconds) VALUES (?, ?, ?, ?)"
+        )
+        now = self.clock()
+        with self.file.writing() as connection:
+            connection.execute(killed, (JobState.INTERRUPTED, job, JobState.RUNNING))
+            number = connection.execute(begun, (job, JobState.RUNNING, now, now)).lastrowid
+            _prune(connection, job)
+        return int(number or 0)
+
+    def _other_run(self, job: str) -> str:
+        record = read_ledger(self.folder, self.clock)
+        latest = record.latest().get(job) if record else None
+        since = f", since {utc_text(latest.started_timestamp_seconds)}" if latest else ""
+        return (
+            f"{job} is running already{since}: `mastodon-remedy jobs` shows how far it has come, "
+            f"`mastodon-remedy jobs cancel {job}` asks it to stop"
+        )
+
+
+def _prune(connection: sqlite3.Connection, job: str) -> None:
+    values = {"job": job, "kept": KEPT_RUNS}
+    connection.execute(f"DELETE FROM counts WHERE run IN ({_PRUNED})", values)  # noqa: S608 - our own query
+    connection.execute(f"DELETE FROM runs WHERE run IN ({_PRUNED})", values)  # noqa: S608 - our own query
