@@ -50,10 +50,11 @@ docs: $(TO_TEST) ## write docs/metrics.md and docs/commands.md from the code
 	$(BIN)/python -m scripts.metrics_list
 	$(BIN)/python -m scripts.commands_list
 
-bench: $(TO_TEST) ## measure beside Debian's blackbox exporter and mtail
+bench: $(TO_TEST) ## measure beside Debian's blackbox exporter and mtail, and with a million accounts
 	@tests/system_packages.sh bench
 	$(BIN)/python -m benchmarks.probe
 	$(BIN)/python -m benchmarks.accesslog
+	$(BIN)/python -m benchmarks.stores
 
 clean: ## take away all that make has made
 	rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
