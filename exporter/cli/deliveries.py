@@ -106,7 +106,8 @@ def restart_command(  # noqa: PLR0913 click hands over each option as an argumen
             return FAILED
         _restart(config, stores, todo)
     _tell(standings, RestartResult.RESTARTED, form)
-    click.echo(f"mastodon-remedy: {_CACHE}", err=True)
+    if any(one.is_given_up for one in todo):
+        click.echo(f"mastodon-remedy: {_CACHE}", err=True)
     return 0
 
 

@@ -1,16 +1,19 @@
 """`mastodon-remedy subscriptions resubscribe`: which accounts are meant, and how."""
 
 import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import click
 
 from exporter.accesslog.broken import BrokenAccounts, find_broken
 from exporter.accesslog.broken_in_store import stored_broken
+from exporter.accesslog.listed_log import listed_logs
 from exporter.accesslog.writing import Hints
 from exporter.cli.arguments import Command, everywhere, read_named_config
 from exporter.cli.resubscribe_output import FORMS
 from exporter.cli.resubscribe_run import Manner, resubscribe
-from exporter.config import Config, LogFormat, log_format
+from exporter.config import AccessLog, Config, LogFormat, log_format
 from exporter.errors import InvalidValue
 from exporter.mastodon.routes import MAINTENANCE_ACCOUNT_ID
 from exporter.state import state_folder
@@ -75,7 +78,8 @@ def resubscribe_command(  # noqa: PLR0913 click hands over each option as an arg
         raise click.UsageError("--access-log-format goes with --from-log")
     config = read_named_config() or Config(instances=())
     if logs:
-        selection = _found(find_broken(logs, Hints(config.access_logs, None, line_format)), Form.FROM_LOG, logs)
+        _refuse_logs_of_others(config, logs)
+        selection = _found(find_broken(logs, Hints(_own_logs(config), None, line_format)), Form.FROM_LOG, logs)
     else:
         selection = _selection(config, forms[0], account_ids)
     return resubscribe(config, selection, Manner(dry_run, yes, output))
@@ -83,8 +87,36 @@ def resubscribe_command(  # noqa: PLR0913 click hands over each option as an arg
 
 def _selection(config: Config, form: Form, account_ids: tuple[int, ...]) -> Selection:
     if form is Form.BROKEN:
-        return _found(stored_broken(state_folder(config, os.environ), config.access_logs), form)
+        logs = _own_logs(config)
+        if config.access_logs and not logs:
+            raise click.UsageError(f"none of the `access_logs` is of {_whose(config)}, whose database this is")
+        return _found(stored_broken(state_folder(config, os.environ), logs), form)
     return Selection(form, account_ids)
+
+
+def _own_logs(config: Config) -> tuple[AccessLog, ...]:
+    """Return the logs of the instance whose database it is: each instance has account ids of its own."""
+    instance = config.database.instance if config.database else None
+    return tuple(log for log in config.access_logs if instance is None or log.instance == instance)
+
+
+def _refuse_logs_of_others(config: Config, names: Sequence[str]) -> None:
+    own = _own_logs(config)
+    for name in names:
+        listed = [log for path in _paths(name) for log in listed_logs(path, config.access_logs)]
+        if listed and not any(log in own for log in listed):
+            raise click.UsageError(
+                f"{name} is a log of the instance `{listed[0].instance}`, and the database is that of {_whose(config)}:"
+                " account ids of the one mean nothing in the other"
+            )
+
+
+def _paths(name: str) -> Iterable[str]:
+    return dict.fromkeys((os.path.normpath(Path(name).absolute()), os.path.realpath(name)))
+
+
+def _whose(config: Config) -> str:
+    return f"`{config.database.instance}`" if config.database else "no instance"
 
 
 def _found(found: BrokenAccounts, form: Form, names: tuple[str, ...] = ()) -> Selection:

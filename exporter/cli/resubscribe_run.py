@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -14,20 +14,22 @@ from types import FrameType
 import click
 
 from exporter import __version__
-from exporter.addresses import AddressKind, AddressRule
+from exporter.addresses import AddressRule
 from exporter.cli.ending import FAILED, INTERRUPTED
 from exporter.cli.resubscribe_output import tell_planned, tell_results
 from exporter.cli.row_progress import row_progress
 from exporter.config import Config, Instance
+from exporter.errors import DatabaseError, StoreError
 from exporter.ledger import RESUBSCRIBE, Job, JobState, Ledger
 from exporter.ledger import ResubscribeResult as Result
 from exporter.mastodon.database import Database
 from exporter.mastodon.shape import Shape
 from exporter.state import state_folder
-from exporter.subscriptions.account_rows import AccountRows, subscriber_shape
+from exporter.subscriptions.account_rows import AccountRows, server_name, subscriber_shape
 from exporter.subscriptions.attempt import AccountResult, Attempt
 from exporter.subscriptions.callbacks import callback_url, own_instance
 from exporter.subscriptions.hub_client import HubClient
+from exporter.subscriptions.hub_post import EXEMPTIBLE
 from exporter.subscriptions.resubscribe import Plan, Resubscribing, Way, planned_for
 from exporter.subscriptions.run_record import RunRecord
 from exporter.subscriptions.secrets_file import SECRETS_NAME, SecretsFile
@@ -39,7 +41,6 @@ APPLICATION = "mastodon-remedy resubscribe"
 STATEMENT_TIMEOUT_SECONDS = 120.0
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_PRIVATE = frozenset({AddressKind.LOOPBACK, AddressKind.PRIVATE, AddressKind.SHARED})
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,11 @@ class _Remedy:
         return state_folder(self.config, os.environ)
 
     @property
+    def name(self) -> str:
+        """What the attempts on this server are kept under."""
+        return server_name(self.database, self.instance.url)
+
+    @property
     def candidates(self) -> Candidates:
         return Candidates(self.database, self.shape)
 
@@ -85,7 +91,7 @@ class _Remedy:
         """Yield what would be done with each account."""
         if selection.form is Form.PENDING:
             words = "its hub would be given another chance to have verified it"
-            return (AccountResult(one.account_id, Result.PLANNED, words) for one in pending(self.folder))
+            return (AccountResult(one.account_id, Result.PLANNED, words) for one in pending(self.folder, self.name))
         return map(_planned, self.candidates.chosen(selection))
 
     def run(self, selection: Selection, manner: Manner) -> int:
@@ -93,7 +99,7 @@ class _Remedy:
         AccountRows(self.database).check_may_write()
         is_pending = selection.form is Form.PENDING
         plan = None if is_pending else planned_for(self.candidates.chosen(selection))
-        touched = len(pending(self.folder)) if plan is None else len(plan.turns)
+        touched = len(pending(self.folder, self.name)) if plan is None else len(plan.turns)
         self._announce(plan, touched)
         if not _may_go_on(touched, yes=manner.yes):
             click.echo("mastodon-remedy: nothing was changed", err=True)
@@ -101,10 +107,15 @@ class _Remedy:
         with (
             closing(Ledger.open(self.folder)) as ledger,
             ledger.start(RESUBSCRIBE) as job,
-            closing(SecretsFile.open(self.folder)) as secrets,
+            closing(SecretsFile.open(self.folder, self.name)) as secrets,
         ):
+            _tell_of_others(secrets)
             record = RunRecord.begin(secrets, selection.key, time.time())
-            is_interrupted = self._carry_out(plan, record, job)
+            try:
+                is_interrupted = self._carry_out(plan, record, job)
+            except (DatabaseError, StoreError):
+                _tell_broken_off(record, manner.form)
+                raise
             tell_results(record, manner.form)
             return _ended(job, record, is_interrupted=is_interrupted)
 
@@ -124,7 +135,7 @@ class _Remedy:
         user_agent = f"mastodon-exporter/{__version__} (+{self.instance.url})"
         settings = self.config.subscriptions
         signer = read_signer(self.database, self.shape, self.instance.domain) if settings.sign else None
-        rule = AddressRule(_PRIVATE) if self.config.allow_private_addresses else AddressRule()
+        rule = AddressRule(EXEMPTIBLE) if self.config.allow_private_addresses else AddressRule()
         return Way(settings, HubClient(user_agent, rule, signer=signer), self.instance.url)
 
     def _announce(self, plan: Plan | None, touched: int) -> None:
@@ -139,12 +150,32 @@ class _Remedy:
         )
 
 
-def pending(folder: Path) -> list[Attempt]:
-    """Return the attempts of earlier runs that are not settled."""
+def pending(folder: Path, server: str) -> list[Attempt]:
+    """Return the attempts of earlier runs on a server that are not settled."""
     if not (folder / SECRETS_NAME).exists():
         return []
-    with closing(SecretsFile.open(folder)) as secrets:
+    with closing(SecretsFile.open(folder, server)) as secrets:
         return [*secrets.unsettled(), *secrets.kept()]
+
+
+def _tell_broken_off(record: RunRecord, form: str) -> None:
+    with suppress(StoreError):  # what comes next tells of it
+        tell_results(record, form)
+        click.echo(
+            f"mastodon-remedy: the run broke off; {record.secrets.count()} accounts are open, and until they are"
+            " settled their hubs may sign with a secret that is not the stored one: run the same command again, which"
+            " carries on, or `resubscribe --pending`, which settles them and asks nobody",
+            err=True,
+        )
+
+
+def _tell_of_others(secrets: SecretsFile) -> None:
+    for server, count in secrets.of_others().items():
+        click.echo(
+            f"mastodon-remedy: {count} attempts of another server ({server}) are open in the same state folder, and"
+            " are left alone; settle them with `resubscribe --pending` and that server's configuration",
+            err=True,
+        )
 
 
 def _planned(candidate: Candidate) -> AccountResult:

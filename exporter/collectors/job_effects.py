@@ -4,11 +4,11 @@ Undone work gives the moment after which a job has not done it: a bound, for nob
 is done proves nothing, since there may have been none to do.
 """
 
-from collections.abc import Container
-from dataclasses import dataclass
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
 
-from psycopg2.extensions import cursor
-
+from exporter.errors import DatabaseError
+from exporter.mastodon.database import Database
 from exporter.mastodon.shape import Shape
 from exporter.mastodon.subscription_rules import NOW, is_expected
 
@@ -17,6 +17,8 @@ _SPACE_STATS = "SELECT captured_at FROM pghero_space_stats ORDER BY id DESC LIMI
 _SCHEDULED = "SELECT min(scheduled_at) FROM scheduled_statuses"
 _IP_BLOCKS = "SELECT min(expires_at) FROM ip_blocks"
 _EXPIRED = "SELECT min(expires_at) FROM subscriptions"
+# The scheduler's own query leaves out those that were softly deleted, so that they stay for ever.
+_NOT_DELETED = " WHERE deleted_at IS NULL"
 # 2 days up to 4.x, 7 days by now: with the longer one nobody is accused who has only read the newer rule.
 _UNCONFIRMED = "SELECT min(confirmation_sent_at) + interval '7 days' FROM users WHERE confirmed_at IS NULL"
 _UNATTACHED = "SELECT min(created_at) + interval '1 day' FROM media_attachments WHERE status_id IS NULL"
@@ -36,16 +38,39 @@ class Effect:
     is_bound: bool
 
 
-def read_effects(reading: cursor, shape: Shape, jobs: Container[str]) -> dict[str, Effect]:
-    """Return what the database tells of the jobs named; none of those that it tells nothing of. psycopg2's errors."""
+@dataclass(frozen=True)
+class Effects:
+    """What the database tells, by job, none of those that it tells nothing of; and the questions that failed."""
+
+    by_job: Mapping[str, Effect] = field(default_factory=dict)
+    errors: Mapping[str, DatabaseError] = field(default_factory=dict)
+
+
+def read_effects(database: Database, shape: Shape, jobs: Container[str]) -> Effects:
+    """Return what the database tells of the jobs named; raises DatabaseError where every question fails.
+
+    Each question has a transaction of its own, so that one that is refused, or takes too long, costs its job alone.
+    """
     queries = {name: query for name, query in _queries(shape).items() if name in jobs}
     effects: dict[str, Effect] = {}
+    errors: dict[str, DatabaseError] = {}
     for name, query in queries.items():
+        try:
+            effect = _read_effect(database, query)
+        except DatabaseError as error:
+            errors[name] = error
+        else:
+            effects |= {name: effect} if effect else {}
+    if queries and len(errors) == len(queries):
+        raise next(iter(errors.values()))
+    return Effects(effects, errors)
+
+
+def _read_effect(database: Database, query: str) -> Effect | None:
+    with database.reading() as reading:
         reading.execute(f"{_SECONDS} FROM ({query}) AS found(at) WHERE found.at < {NOW}")
         row = reading.fetchone()
-        if row is not None:
-            effects[name] = Effect(float(row[0]), is_bound=query is not _SPACE_STATS)
-    return effects
+    return Effect(float(row[0]), is_bound=query is not _SPACE_STATS) if row else None
 
 
 def _queries(shape: Shape) -> dict[str, str]:
@@ -54,7 +79,8 @@ def _queries(shape: Shape) -> dict[str, str]:
         half_ended = _HALF_ENDED + is_expected(shape)
         queries |= {"mastodon:push:refresh": half_ended, "subscriptions_scheduler": half_ended}
     if shape.has("subscriptions", "expires_at"):
-        queries["subscriptions_cleanup_scheduler"] = _EXPIRED
+        living = _NOT_DELETED if shape.soft_deletes_subscriptions else ""
+        queries["subscriptions_cleanup_scheduler"] = _EXPIRED + living
     if shape.has("users", "confirmed_at", "confirmation_sent_at"):
         queries |= {"mastodon:users:clear": _UNCONFIRMED, "user_cleanup_scheduler": _UNCONFIRMED}
     if shape.has("media_attachments", "status_id", "created_at"):

@@ -54,7 +54,7 @@ _GAUGES = (
     _Shown(
         RESUBSCRIBE_PENDING,
         "mastodon_resubscribe_pending_accounts",
-        "Accounts whose hub has taken the subscription and has not verified it yet.",
+        "Accounts whose attempt to subscribe is open: under way, or its new secret kept because the hub may know it.",
         known=_WITHOUT_LABELS,
     ),
 )

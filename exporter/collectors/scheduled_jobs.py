@@ -1,16 +1,20 @@
 """Jobs that run by schedule, on /metrics: when each last ran, and how often it should."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from exporter.collectors.job_effects import Effect, read_effects
+from exporter.collectors.background_count import BackgroundCount
+from exporter.collectors.job_effects import Effect, Effects, read_effects
 from exporter.collectors.job_memory import JobMemory, Remembered
 from exporter.collectors.job_traces import NO_TRACE, Expected, Traces, read_traces
 from exporter.collectors.last_run import NEVER, Evidence, LastRun, last_run
+from exporter.errors import DatabaseError, RedisError
 from exporter.mastodon.database import Database
 from exporter.mastodon.redis_server import RedisServer
 from exporter.mastodon.schedule import HOUR_SECONDS, ScheduledJob, jobs_by_shape
@@ -21,6 +25,7 @@ EFFECTS_SECONDS = 600.0
 
 _REMEMBERED_FROM_SECONDS = 6 * HOUR_SECONDS
 _NO_SHAPE = Shape({})
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,20 +51,24 @@ class ScheduledJobFamilies:
         self._redis = redis
         self._memory = JobMemory(folder)
         self._clock = clock
-        self._effects: dict[str, Effect] = {}
-        self._effects_until = 0.0
+        self._shape = _NO_SHAPE
+        self._effects: BackgroundCount[Effects] = BackgroundCount(self.name, EFFECTS_SECONDS, clock)
+        self._told = ""
 
     def families(self) -> Iterator[Metric]:
-        """Yield the families, without samples for jobs that nothing tells of; raises DatabaseError and RedisError."""
+        """Yield the families, without samples for jobs that nothing tells of; raises DatabaseError and RedisError.
+
+        A Redis that is down leaves what the database tells; the collector of Sidekiq tells of the failure.
+        """
         now = self._clock()
         yield from _families(self._look(now))
 
     def _look(self, now: float) -> list[_Shown]:
-        shape = self._shape()
+        shape = self._read_shape()
         expected = jobs_by_shape(shape)
         traces = self._traces(Expected(expected, _retries(shape)), now)
         jobs = (traces.scheduled if traces else ()) or expected
-        effects = self._read_effects(shape, [job for job in jobs if not _is_counted(job, traces)], now)
+        effects = self._read_effects(shape, [job for job in jobs if not _is_counted(job, traces)], traces)
         runs: dict[str, LastRun] = {}
         for job in jobs:
             run = last_run(_evidence(job, traces, effects, self._memory.get(job.name)), now)
@@ -68,24 +77,43 @@ class ScheduledJobFamilies:
         known = self._remember(jobs, runs, traces, now)
         return [_Shown(job, runs[job.name], known[job.name].first_seen) for job in jobs if job.name in runs]
 
-    def _shape(self) -> Shape:
-        if self._database is None:
-            return _NO_SHAPE
-        with self._database.reading() as reading:
-            return read_shape(reading)
+    def _read_shape(self) -> Shape:
+        # While the work left undone is looked for, the connection is taken.
+        if self._database is not None and not self._effects.is_under_way:
+            with self._database.reading() as reading:
+                self._shape = read_shape(reading)
+        return self._shape
 
     def _traces(self, expected: Expected, now: float) -> Traces | None:
         if self._redis is None:
             return None
-        with self._redis.sidekiq() as keys:
-            return read_traces(keys, expected, now)
+        try:
+            with self._redis.sidekiq() as keys:
+                return read_traces(keys, expected, now)
+        except RedisError:
+            if self._database is None:
+                raise
+            return None
 
-    def _read_effects(self, shape: Shape, jobs: Sequence[ScheduledJob], now: float) -> Mapping[str, Effect]:
-        if self._database is not None and now >= self._effects_until:
-            with self._database.reading() as reading:
-                self._effects = read_effects(reading, shape, {job.name for job in jobs})
-            self._effects_until = now + EFFECTS_SECONDS
-        return self._effects
+    def _read_effects(self, shape: Shape, jobs: Sequence[ScheduledJob], traces: Traces | None) -> Mapping[str, Effect]:
+        if self._database is None:
+            return {}
+        names = {job.name for job in jobs}
+        try:
+            effects = self._effects.latest(partial(read_effects, self._database, shape, names), about=shape)
+        except DatabaseError:
+            if traces is None:
+                raise
+            effects = Effects()
+        self._tell(effects)
+        return effects.by_job
+
+    def _tell(self, effects: Effects) -> None:
+        """Log what the database does not tell once, and again only when it changes."""
+        errors = "; ".join(f"{job}: {error}" for job, error in effects.errors.items())
+        told, self._told = self._told, errors
+        if errors and errors != told:
+            _log.warning("the database does not tell of all scheduled jobs", extra={"errors": errors})
 
     def _remember(
         self, jobs: Sequence[ScheduledJob], runs: Mapping[str, LastRun], traces: Traces | None, now: float

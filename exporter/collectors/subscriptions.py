@@ -3,16 +3,16 @@
 No index of Mastodon's helps to count them, so that they are counted in the background, every few minutes.
 """
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from psycopg2.extensions import cursor
 
-from exporter.errors import DatabaseError, MastodonExporterError
+from exporter.collectors.background_count import BackgroundCount
 from exporter.mastodon.database import Database
 from exporter.mastodon.shape import Shape, read_shape
 from exporter.mastodon.subscription_rules import NOW, is_expected, is_expiring, is_overdue
@@ -74,50 +74,26 @@ class SubscriptionFamilies:
     def __init__(self, database: Database, counting: Database, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._counting = counting
-        self._monotonic = monotonic
-        self._counts: SubscriptionCounts | None = None
-        self._error: MastodonExporterError | None = None
-        self._shape: Shape | None = None
-        self._next_count = 0.0
-        self._count_lock = threading.Lock()
+        self._counts: BackgroundCount[SubscriptionCounts] = BackgroundCount(self.name, RECOUNT_SECONDS, monotonic)
 
     def families(self) -> Iterator[Metric]:
         """Yield what was counted last; the first time it waits for that. Raises DatabaseError."""
         with self._database.reading() as reading:
             shape = read_shape(reading)
-        if not shape.speaks_pubsubhubbub:
-            self._counts = None
-            return
-        if self._counts is None:
-            self._count(shape)
-        elif self._is_due(shape):
-            threading.Thread(target=self._count, args=(shape,), name="counting subscriptions", daemon=True).start()
-        if self._error is not None:
-            raise self._error
-        if self._counts is not None:
-            yield from subscription_families(self._counts)
+        if shape.speaks_pubsubhubbub:
+            yield from subscription_families(self._counts.latest(partial(self._count, shape), about=shape))
+        else:
+            self._counts.forget()
 
     def close(self) -> None:
         """Close the connections."""
         self._database.close()
         self._counting.close()
 
-    def _is_due(self, shape: Shape) -> bool:
-        overdue = self._monotonic() >= self._next_count or self._error is not None or shape != self._shape
-        return overdue and not self._count_lock.locked()
-
-    def _count(self, shape: Shape) -> None:
-        with self._count_lock:
-            try:
-                # Nothing of this connection is needed until the next time.
-                with closing(self._counting), self._counting.reading() as reading:
-                    self._counts = count_subscriptions(reading, shape)
-            except DatabaseError as error:
-                self._error = error
-            else:
-                self._error = None
-                self._shape = shape
-                self._next_count = self._monotonic() + RECOUNT_SECONDS
+    def _count(self, shape: Shape) -> SubscriptionCounts:
+        # Nothing of this connection is needed until the next time.
+        with closing(self._counting), self._counting.reading() as reading:
+            return count_subscriptions(reading, shape)
 
 
 def subscription_families(counts: SubscriptionCounts) -> Iterator[Metric]:

@@ -43,15 +43,19 @@ class Standing:
     @property
     def is_troubled(self) -> bool:
         """Whether there is anything to do."""
-        return self.has_row or bool(self.failure_keys) or bool(self.inboxes)
+        return self.is_given_up or bool(self.failure_keys)
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether nothing is sent to it any more."""
+        return self.has_row or bool(self.inboxes)
 
     @property
     def detail(self) -> str:
         """What there is, in words."""
         if not self.is_troubled:
             return "it was not given up, and no failure is remembered"
-        given_up = self.has_row or bool(self.inboxes)
-        parts = ["given up"] if given_up else []
+        parts = ["given up"] if self.is_given_up else []
         return ", ".join([*parts, *(["days of failures remembered"] if self.failure_keys else [])])
 
 

@@ -7,7 +7,6 @@ a password, nor anything else of a URL that cannot be read.
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any
 
 import psycopg2
 from psycopg2.errors import FeatureNotSupported, InsufficientPrivilege, QueryCanceled, ReadOnlySqlTransaction
@@ -16,9 +15,11 @@ from psycopg2.extensions import connection, cursor
 from exporter.config import DatabaseSettings
 from exporter.errors import DatabaseError
 from exporter.mastodon.database_address import connection_parameters
+from exporter.mastodon.database_connection import Silence, connect
 
 CONNECT_TIMEOUT_SECONDS = 5
 STATEMENT_TIMEOUT_SECONDS = 10.0
+SILENCE_SECONDS = 5.0  # beyond a statement's time-out, which the server itself sees to
 LONGEST_MESSAGE = 300
 
 _FOR_ONE_TRANSACTION = "SET LOCAL statement_timeout = %s; SET LOCAL TIME ZONE 'UTC'"
@@ -50,6 +51,7 @@ class Database:
         self._settings = settings
         self._application = application
         self._timeout_milliseconds = max(1, int(statement_timeout_seconds * 1000))  # 0 would be none
+        self._silence_seconds = statement_timeout_seconds + SILENCE_SECONDS
         self._connection: connection | None = None
         self._is_closing = False
         self._lock = threading.Lock()
@@ -101,9 +103,13 @@ class Database:
     def _begin(self, begin: str) -> cursor:
         # It may have broken while nobody used it (a restart of the server, an idle limit): then it is opened anew.
         if self._connection is not None:
-            with suppress(psycopg2.Error):
+            try:
                 return self._begun(self._connection, begin)
-            self._disconnect()
+            except Silence as error:
+                self._disconnect()
+                raise _in_words(error) from None  # asking again would take as long again
+            except psycopg2.Error:
+                self._disconnect()
         self._connection = self._connect()
         try:
             return self._begun(self._connection, begin)
@@ -136,17 +142,19 @@ class Database:
 
     def _connect(self) -> connection:
         told = connection_parameters(self._settings)
-        parameters: dict[str, Any] = {**_SESSION, **told, "application_name": self._application}
+        parameters: dict[str, str | int] = {**_SESSION, **told, "application_name": self._application}
         try:
-            opened: connection = psycopg2.connect(**parameters)
+            return connect(parameters, self._silence_seconds)
         except psycopg2.Error as error:
             raise DatabaseError(f"the database cannot be used: {_first_line(error)}") from None
-        opened.autocommit = True  # transactions are begun by hand, so that each can be read-only
-        return opened
 
 
 def _in_words(error: psycopg2.Error) -> DatabaseError:
     said = _first_line(error)
+    if isinstance(error, Silence):
+        return DatabaseError(
+            f"the database is silent: {said}; look whether PostgreSQL, PgBouncer or the network to it is held up"
+        )
     if isinstance(error, InsufficientPrivilege):
         return DatabaseError(
             f"the database role may not do this: {said}; docs/database.md has the statement to grant it"

@@ -17,13 +17,16 @@ _GRANTS = "docs/database.md has the statements for a role that may read only"
 _ROLE = """
 SELECT current_user, rolsuper, pg_is_in_recovery() FROM pg_roles WHERE rolname = current_user
 """
-_RIGHTS = """
-SELECT has_any_column_privilege(oid, 'SELECT'),
-    has_any_column_privilege(oid, 'INSERT, UPDATE') OR has_table_privilege(oid, 'DELETE, TRUNCATE')
-FROM pg_class WHERE oid = to_regclass(%s)
+_MAY_READ = "SELECT has_any_column_privilege(to_regclass(%s), 'SELECT')"
+_MAY_WRITE = """
+SELECT relname FROM pg_class
+WHERE relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('accounts'))
+    AND relkind IN ('r', 'p', 'v', 'f')
+    AND (has_any_column_privilege(oid, 'INSERT, UPDATE') OR has_table_privilege(oid, 'DELETE, TRUNCATE'))
+ORDER BY relname
 """
 _READ = ("accounts", "follows", "subscriptions", "unavailable_domains")
-_WRITTEN = ("accounts", "subscriptions")
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -64,23 +67,30 @@ def _findings(reading: cursor, shape: Shape) -> DatabaseFindings:
 
 
 def _warnings(reading: cursor, shape: Shape, role: str, *, is_superuser: bool) -> Iterator[str]:
-    rights = {table: _rights(reading, table) for table in _READ if shape.has(table)}
-    unread = [table for table, (may_read, _) in rights.items() if not may_read]
-    written = [table for table in _WRITTEN if table in rights and rights[table][1]]
+    unread = [table for table in _READ if shape.has(table) and not _may_read(reading, table)]
     if unread:
         yield f"the role `{role}` may not read {_listed(unread)}; {_GRANTS}"
     if is_superuser:
         yield f"the role `{role}` is a superuser, and may do anything; {_GRANTS}"
-    elif written:
+    elif written := _written(reading):
         yield f"the role `{role}` may write to {_listed(written)}, which the exporter never does; {_GRANTS}"
 
 
-def _rights(reading: cursor, table: str) -> tuple[bool, bool]:
-    """Return whether the role may read of a table, and whether it may write to it."""
-    reading.execute(_RIGHTS, (table,))
-    ((may_read, may_write),) = reading.fetchall()
-    return may_read, may_write
+def _may_read(reading: cursor, table: str) -> bool:
+    """Return whether the role may read anything of a table."""
+    reading.execute(_MAY_READ, (table,))
+    return reading.fetchall() == [(True,)]
+
+
+def _written(reading: cursor) -> list[str]:
+    """Return the tables of Mastodon's schema that the role may write to, if only to a column."""
+    reading.execute(_MAY_WRITE)
+    return [table for (table,) in reading.fetchall()]
 
 
 def _listed(tables: list[str]) -> str:
-    return " and ".join(f"`{table}`" for table in tables)
+    *first, last = [f"`{table}`" for table in tables[:_MOST_NAMED]]
+    if len(tables) > _MOST_NAMED:
+        others = len(tables) - _MOST_NAMED
+        first, last = [*first, last], f"{others} other{'' if others == 1 else 's'}"
+    return f"{', '.join(first)} and {last}" if first else last

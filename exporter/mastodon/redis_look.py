@@ -23,11 +23,19 @@ def look_over_redis(settings: RedisSettings) -> RedisFindings:
         warnings = tuple(dict.fromkeys((*_trouble(server.application), *_trouble(server.sidekiq))))
         if warnings:
             return RedisFindings("redis: cannot be used", warnings)
-        with server.sidekiq() as keys:
-            queues = len(list(keys.members("queues", 1000)))
-    known = f"{queues} queue{'' if queues == 1 else 's'} of Sidekiq"
-    unknown = "no queue of Sidekiq; is it another database, or does Mastodon use a namespace?"
-    return RedisFindings("redis: answers" + (f", {known}" if queues else ""), () if queues else (f"redis: {unknown}",))
+        try:
+            with server.sidekiq() as keys:
+                queues = len(list(keys.members("queues", 1000)))
+        except MastodonExporterError as error:
+            return RedisFindings("redis: answers", (f"redis: {error}",))
+    return _of_queues(queues)
+
+
+def _of_queues(count: int) -> RedisFindings:
+    if not count:
+        unknown = "no queue of Sidekiq; is it another database, or does Mastodon use a namespace?"
+        return RedisFindings("redis: answers", (f"redis: {unknown}",))
+    return RedisFindings(f"redis: answers, {count} queue{'' if count == 1 else 's'} of Sidekiq")
 
 
 def _trouble(opened: Callable[[], AbstractContextManager[Keys]]) -> Iterator[str]:

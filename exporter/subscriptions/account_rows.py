@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from exporter.errors import DatabaseError
 from exporter.mastodon.database import Database
 from exporter.mastodon.shape import Shape, read_shape
 from exporter.mastodon.subscription_rules import NOW
+from exporter.subscriptions.broken_connection import outlast
 
 LOOKED_AT_ONCE = 1000
 
@@ -34,7 +36,7 @@ class AccountRow:
 
 
 class AccountRows:
-    """The accounts of a database; any thread may use them. Every method raises DatabaseError."""
+    """The accounts of a database; any thread may use them. Every method raises DatabaseError; see outlast()."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -43,13 +45,24 @@ class AccountRows:
         """Return the rows of these accounts, as they are now; those that are gone are left out."""
         found: dict[int, AccountRow] = {}
         for start in range(0, len(account_ids), LOOKED_AT_ONCE):
-            with self._database.reading() as cursor:
-                cursor.execute(_LOOK, (list(account_ids[start : start + LOOKED_AT_ONCE]),))
-                found.update((row[0], AccountRow(*row)) for row in cursor.fetchall())
+            some = list(account_ids[start : start + LOOKED_AT_ONCE])
+            found.update(outlast(partial(self._look, some)))
         return found
 
     def replace(self, row: AccountRow, secret: str, expiry: datetime | None) -> bool:
         """Write a secret and an expiry over what was read; return False, writing nothing, if that has changed."""
+        if outlast(partial(self._replace, row, secret, expiry)):
+            return True
+        # The connection may have broken after the commit, and what was tried again then found its own work.
+        found = outlast(partial(self._look, [row.account_id])).get(row.account_id)
+        return found is not None and (found.secret, found.expiry) == (secret, expiry)
+
+    def _look(self, account_ids: list[int]) -> Mapping[int, AccountRow]:
+        with self._database.reading() as cursor:
+            cursor.execute(_LOOK, (account_ids,))
+            return {row[0]: AccountRow(*row) for row in cursor.fetchall()}
+
+    def _replace(self, row: AccountRow, secret: str, expiry: datetime | None) -> bool:
         with self._database.writing() as cursor:
             cursor.execute(_REPLACE, (secret, expiry, row.account_id, row.secret, row.expiry))
             return cursor.rowcount == 1
@@ -58,6 +71,13 @@ class AccountRows:
         """Raise DatabaseError, with what to do, if secrets cannot be written here: no right, or a replica."""
         with self._database.writing() as cursor:
             cursor.execute(_MAY_WRITE)
+
+
+def server_name(database: Database, origin: str) -> str:
+    """Return what tells a server's database from any other: the server's URL, and where the database is."""
+    with database.reading() as cursor:
+        info = cursor.connection.info
+        return f"{origin}, database {info.dbname} at {info.host}:{info.port}"
 
 
 def subscriber_shape(database: Database) -> Shape:

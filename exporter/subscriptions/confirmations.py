@@ -3,7 +3,8 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from exporter.subscriptions.attempt import AccountResult, Attempt
 from exporter.subscriptions.judgement import is_settled_by
@@ -12,11 +13,15 @@ from exporter.subscriptions.settling import Settling
 
 @dataclass(frozen=True)
 class Awaited:
-    """An attempt that is waited for until `ends_seconds`; then `otherwise` is told of it (see Settling.settle)."""
+    """An attempt that is waited for until `ends_seconds`; then `otherwise` is told of it (see Settling.settle).
+
+    `unmoved` is when its row was last seen with the old expiry, None before the first look.
+    """
 
     attempt: Attempt
     ends_seconds: float
     otherwise: AccountResult | None
+    unmoved: datetime | None = None
 
 
 class Confirmations:
@@ -44,8 +49,13 @@ class Confirmations:
         rows = self._settling.rows.look([one.attempt.account_id for one in everyone])
         now = self._clock()
         for one in everyone:
-            if now >= one.ends_seconds or is_settled_by(one.attempt, rows.get(one.attempt.account_id)):
+            row = rows.get(one.attempt.account_id)
+            if row is None or is_settled_by(one.attempt, row):
                 self._end(one)
+            elif now >= one.ends_seconds:
+                self._end(replace(one, unmoved=row.seen))
+            else:
+                self._note(replace(one, unmoved=row.seen))
 
     def end_all(self) -> None:
         """Settle all of them as if their time were up."""
@@ -53,9 +63,13 @@ class Confirmations:
             self._end(one)
 
     def _end(self, awaited: Awaited) -> None:
-        self._settling.settle(awaited.attempt, awaited.otherwise)
+        self._settling.settle(awaited.attempt, awaited.otherwise, awaited.unmoved)
         with self._lock:
             del self._awaited[awaited.attempt.account_id]
+
+    def _note(self, awaited: Awaited) -> None:
+        with self._lock:
+            self._awaited[awaited.attempt.account_id] = awaited
 
     def _everyone(self) -> list[Awaited]:
         with self._lock:

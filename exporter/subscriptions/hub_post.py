@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import pycurl
 
-from exporter.addresses import AddressRule
+from exporter.addresses import AddressKind, AddressRule, kind_of
 
 BODY_LIMIT_BYTES = 16 * 1024
 """What is read of an answer's body, after decompression."""
@@ -33,6 +33,9 @@ _IN_WORDS = {
     pycurl.E_UNSUPPORTED_PROTOCOL: "what came back is not HTTP/1.x",
     pycurl.E_FTP_WEIRD_SERVER_REPLY: "what came back is not HTTP",
 }
+
+EXEMPTIBLE = frozenset({AddressKind.LOOPBACK, AddressKind.PRIVATE, AddressKind.SHARED})
+"""What `allow_private_addresses` allows: link-local addresses never, for cloud providers keep their secrets there."""
 
 
 @dataclass(frozen=True)
@@ -160,12 +163,17 @@ class HubPost:
 
     def _in_words(self, code: int, message: str) -> str:
         if self._is_address_refused:
-            return (
-                f"its address {self._refused_address} is not a public one; "
-                "write `allow_private_addresses: true` if hubs of your own network are meant"
-            )
+            return _refusal(self._refused_address)
         if code == pycurl.E_OPERATION_TIMEDOUT:
             return "no answer came in time" if self._sent else "no connection came about in time"
         if code in _TLS:
             return f"no TLS connection: {message}"
         return self._own_trouble or _IN_WORDS.get(code) or message or f"libcurl error {code}"
+
+
+def _refusal(address: str) -> str:
+    kind = kind_of(address)
+    if kind not in EXEMPTIBLE:
+        return f"its address {address} is {kind}, to which nothing is ever sent"
+    advice = "write `allow_private_addresses: true` if hubs of your own network are meant"
+    return f"its address {address} is not a public one; {advice}"

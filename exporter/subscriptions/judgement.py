@@ -13,8 +13,13 @@ UNTOLD_LEASE = timedelta(seconds=86400)
 DENIAL_SLACK = timedelta(seconds=60)
 """Between the moments that two clocks, and two machines, tell."""
 
+LONGEST_UNSEEN = timedelta(hours=1)
+"""Where the row was not looked at for longer, a lease of some days that a hub granted meanwhile looks like a denial."""
+
 # GNU social verifies without a lease; any other hub has to tell one, so that only its refusal comes without.
 _HUB_OF_GNU_SOCIAL = "/main/push/hub"
+
+_DENIED = "its hub denied the subscription, or granted a single day; the old secret is back"
 
 
 @dataclass(frozen=True)
@@ -35,17 +40,23 @@ def is_settled_by(attempt: Attempt, row: AccountRow | None) -> bool:
     return row is None or _is_of_another(attempt, row) or _has_moved(attempt, row)
 
 
-def judge(attempt: Attempt, row: AccountRow | None, otherwise: AccountResult | None) -> Judgement:
-    """Return what became of an attempt; `otherwise` is told where its subscription has not moved."""
+def judge(
+    attempt: Attempt, row: AccountRow | None, otherwise: AccountResult | None, unmoved: datetime | None = None
+) -> Judgement:
+    """Return what became of an attempt; `otherwise` is told where its subscription has not moved.
+
+    `unmoved`: when the row was last seen with its old expiry, by the database's clock; None: when the attempt began.
+    """
     if row is None:
         return Judgement(_told(attempt, ResubscribeResult.SKIPPED, "the account is gone from the database"))
     if _is_of_another(attempt, row):
         return Judgement(_taken_over(attempt))
     if not _has_moved(attempt, row):
         return Judgement(otherwise, attempt.may_be_known, attempt.old_secret, row.expiry)
-    if _is_denied(attempt, row):
-        denied = _told(attempt, ResubscribeResult.REFUSED, "its hub denied the subscription; the old secret is back")
-        return Judgement(denied, secret=attempt.old_secret, expiry=attempt.old_expiry)
+    if _is_denied(attempt, row, unmoved or attempt.started):
+        denied = _told(attempt, ResubscribeResult.REFUSED, _DENIED)
+        # Kept, for nothing tells a denial from a lease of a single day.
+        return Judgement(denied, keep=True, secret=attempt.old_secret, expiry=attempt.old_expiry)
     until = f"its hub verified it; subscribed until {row.expiry:%Y-%m-%d %H:%M:%S} UTC"
     return Judgement(_told(attempt, ResubscribeResult.CONFIRMED, until), secret=attempt.new_secret, expiry=row.expiry)
 
@@ -65,15 +76,30 @@ def _taken_over(attempt: Attempt) -> AccountResult:
     return _told(attempt, ResubscribeResult.SKIPPED, words)
 
 
-def _is_denied(attempt: Attempt, row: AccountRow) -> bool:
+def _is_denied(attempt: Attempt, row: AccountRow, unmoved: datetime) -> bool:
     """Tell whether the expiry moved as Mastodon moves it for whoever tells no lease: a day from that moment on.
 
-    The moment lies between the attempt's start and now.
+    The moment lies between the last look that saw the old expiry and this one. Where these are far apart, and where
+    nobody looked because the attempt was kept, most leases would fit, so that nothing is taken for a denial.
     """
     if row.expiry is None or urlsplit(attempt.hub_url).path.rstrip("/").endswith(_HUB_OF_GNU_SOCIAL):
         return False
+    if not (_was_denied(attempt) or _is_awaited(attempt, row, unmoved)):
+        return False
     moved = row.expiry - UNTOLD_LEASE
-    return attempt.started - DENIAL_SLACK <= moved <= row.seen + DENIAL_SLACK
+    return unmoved - DENIAL_SLACK <= moved <= row.seen + DENIAL_SLACK
+
+
+def _was_denied(attempt: Attempt) -> bool:
+    """Tell whether a run that was killed had found so, and not come to write the row."""
+    decided = attempt.decided
+    return attempt.stage is not Stage.KEPT and decided is not None and decided.result is ResubscribeResult.REFUSED
+
+
+def _is_awaited(attempt: Attempt, row: AccountRow, unmoved: datetime) -> bool:
+    if attempt.stage is Stage.KEPT or row.seen - unmoved > LONGEST_UNSEEN:
+        return False
+    return attempt.decided is None or attempt.decided.result is not ResubscribeResult.CONFIRMED
 
 
 def _told(attempt: Attempt, result: ResubscribeResult, detail: str) -> AccountResult:

@@ -28,9 +28,15 @@ class Leftovers:
     settling: Settling
     confirm_timeout_seconds: float
 
-    def await_broken_off(self, confirmations: Confirmations) -> None:
-        """Settle what a killed run left, or wait for it as long as that run would have."""
-        attempts = self.settling.secrets.unsettled()
+    def await_broken_off(self, confirmations: Confirmations, run_id: str, chosen: AbstractSet[int] | None) -> None:
+        """Settle what a killed run left, or wait for it as long as that run would have.
+
+        What becomes of a chosen account is a result of this run; None: of every account.
+        """
+        unsettled = self.settling.secrets.unsettled()
+        attempts = [
+            replace(one, run_id=run_id) if chosen is None or one.account_id in chosen else one for one in unsettled
+        ]
         rows = self.settling.rows.look([attempt.account_id for attempt in attempts])
         for attempt in attempts:
             row = rows.get(attempt.account_id)

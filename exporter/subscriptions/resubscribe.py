@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -81,8 +82,8 @@ class Resubscribing:
     def run(self, plan: Plan) -> None:
         """Do what was planned. KeyboardInterrupt: all that is under way has been settled and written down."""
         with self._settled_when_interrupted():
-            leftovers = self._settle_broken_off()
-            leftovers.settle_kept(self.record.run_id, {turn.account_id for turn in plan.turns})
+            chosen = {turn.account_id for turn in plan.turns}
+            self._settle_broken_off(chosen).settle_kept(self.record.run_id, chosen)
             told = self.record.told()
             self._skip([one for one in plan.skipped if one.account_id not in told])
             self._ask_all([turn for turn in plan.turns if turn.account_id not in told])
@@ -91,12 +92,12 @@ class Resubscribing:
     def run_pending(self) -> None:
         """Settle what earlier runs left, and tell what became of it; nobody is asked."""
         with self._settled_when_interrupted():
-            self._settle_broken_off().settle_pending(self.record.run_id)
+            self._settle_broken_off(None).settle_pending(self.record.run_id)
         self.record.finish()
 
-    def _settle_broken_off(self) -> Leftovers:
+    def _settle_broken_off(self, chosen: AbstractSet[int] | None) -> Leftovers:
         leftovers = Leftovers(self.settling, self.way.settings.confirm_timeout_seconds)
-        leftovers.await_broken_off(self.confirmations)
+        leftovers.await_broken_off(self.confirmations, self.record.run_id, chosen)
         self._look_until(lambda: True)
         return leftovers
 

@@ -22,15 +22,18 @@ class RunRecord:
 
     @classmethod
     def begin(cls, secrets: SecretsFile, selection: str, now: float) -> "RunRecord":
-        """Return the record of an unfinished run on the same selection, else that of a new one."""
+        """Return the record of an unfinished run on the same selection of the same server, else that of a new one."""
         with secrets.file.writing() as connection:
             old = now - CARRIED_ON_SECONDS
             connection.execute("DELETE FROM runs WHERE is_finished OR started_timestamp_seconds < ?", (old,))
             connection.execute("DELETE FROM results WHERE run_id NOT IN (SELECT run_id FROM runs)")
-            found = connection.execute("SELECT run_id FROM runs WHERE selection = ?", (selection,)).fetchone()
+            query = "SELECT run_id FROM runs WHERE server = ? AND selection = ?"
+            found = connection.execute(query, (secrets.server, selection)).fetchone()
             run_id = found[0] if found else uuid.uuid4().hex
-            query = "INSERT OR IGNORE INTO runs (run_id, selection, started_timestamp_seconds) VALUES (?, ?, ?)"
-            connection.execute(query, (run_id, selection, now))
+            query = (
+                "INSERT OR IGNORE INTO runs (run_id, server, selection, started_timestamp_seconds) VALUES (?, ?, ?, ?)"
+            )
+            connection.execute(query, (run_id, secrets.server, selection, now))
         return cls(secrets, run_id)
 
     def told(self) -> frozenset[int]:

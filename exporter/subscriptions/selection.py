@@ -4,6 +4,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from hashlib import sha256
 from itertools import islice
 from typing import Any
@@ -17,6 +18,7 @@ from exporter.mastodon.subscription_rules import (
     is_overdue,
     is_remote_with_hub,
 )
+from exporter.subscriptions.broken_connection import outlast
 
 PAGE_SIZE = 10_000
 IDS_AT_ONCE = 1000
@@ -90,10 +92,13 @@ class Candidates:
 
     def read(self, account_ids: Sequence[int], *, expected_only: bool = False) -> Mapping[int, Candidate]:
         """Return these accounts as they are now, each of them, whether it exists or not."""
-        with self._database.reading() as cursor:
-            cursor.execute(self._query_by_id(), (list(account_ids),))
-            rows = {row[0]: row for row in cursor.fetchall()}
+        rows = outlast(partial(self._rows, list(account_ids)))
         return {one: _judged(one, rows.get(one), expected_only=expected_only) for one in account_ids}
+
+    def _rows(self, account_ids: list[int]) -> Mapping[int, tuple[Any, ...]]:
+        with self._database.reading() as cursor:
+            cursor.execute(self._query_by_id(), (account_ids,))
+            return {row[0]: row for row in cursor.fetchall()}
 
     def _listed(self, condition: str) -> Iterator[Candidate]:
         query = (

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from exporter.ledger import RESUBSCRIBE_ACCOUNTS, RESUBSCRIBE_PENDING, Job, Series
 from exporter.subscriptions.account_rows import AccountRow, AccountRows
@@ -27,13 +28,15 @@ class Settling:
     job: Job
     tell: Telling
 
-    def settle(self, attempt: Attempt, otherwise: AccountResult | None) -> AccountResult | None:
+    def settle(
+        self, attempt: Attempt, otherwise: AccountResult | None, unmoved: datetime | None = None
+    ) -> AccountResult | None:
         """End an attempt by what its account's row says, and return what was told.
 
         `otherwise` is what is told where the subscription has not moved; with None the account may be asked again,
-        by an attempt with the same secret where the hub may know it.
+        by an attempt with the same secret where the hub may know it. `unmoved` is as judge() takes it.
         """
-        judgement = self._apply(attempt, otherwise)
+        judgement = self._apply(attempt, otherwise, unmoved)
         told = judgement.told
         if told is None:
             self.secrets.settle(attempt, None, keep=judgement.keep)
@@ -59,11 +62,11 @@ class Settling:
         """Have the ledger tell how many attempts are not settled."""
         self.job.set_gauge(Series(RESUBSCRIBE_PENDING), self.secrets.count())
 
-    def _apply(self, attempt: Attempt, otherwise: AccountResult | None) -> Judgement:
+    def _apply(self, attempt: Attempt, otherwise: AccountResult | None, unmoved: datetime | None) -> Judgement:
         # Whoever changes the row between the look and the write is looked at in the next round.
         while True:
             row = self.rows.look([attempt.account_id]).get(attempt.account_id)
-            judgement = judge(attempt, row, otherwise)
+            judgement = judge(attempt, row, otherwise, unmoved)
             if judgement.told is not None and not attempt.has_told(judgement.told):
                 self.secrets.write(attempt.deciding(judgement.told))
             if self._write(row, judgement):

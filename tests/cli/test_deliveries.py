@@ -149,6 +149,13 @@ def test_a_dry_run_changes_nothing(server: Server) -> None:
     assert objects(server.remedy("jobs", "--format", "json")) == []
 
 
+@pytest.mark.parametrize("domain", ["weak.example", "fine.example"])
+def test_of_a_domain_that_was_not_given_up_nothing_is_said_of_the_cache(server: Server, domain: str) -> None:
+    result = server.deliveries("restart", domain)
+    assert result.returncode == 0
+    assert "10 minutes" not in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

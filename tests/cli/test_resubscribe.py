@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from exporter.ledger import RESUBSCRIBE, JobState, Ledger, ask_to_stop, read_ledger
+from tests.accesslog.counted_logs import count_log
 from tests.accesslog.old_lines import Answer, combined_log
 from tests.mastodon_rows import add_account, now
 from tests.postgres import Postgres
@@ -136,6 +137,39 @@ def test_accounts_of_a_log_are_asked_if_the_server_should_be_subscribed_to_them(
     assert ended.results == {broken: "confirmed", stranger: "skipped", NOBODY: "skipped"}
     assert ended.details[stranger] == "the server is not subscribed to it, and would not ask by itself"
     assert ended.code == 0
+
+
+def of_two_instances(world: World, tmp_path: Path) -> dict[str, object]:
+    """Return sections for two instances, each with a log; the database is that of the first."""
+    instances = [{"url": world.callbacks.url, "name": "ours"}, {"url": "http://pawoo.example", "name": "theirs"}]
+    logs = [{"path": str(tmp_path / f"{name}.log"), "instance": name, "name": name} for name in ("ours", "theirs")]
+    database = {"url": world.database, "instance": "ours"}
+    return {"instances": instances, "database": database, "access_logs": logs}
+
+
+def test_a_log_of_another_instance_is_refused_because_its_ids_mean_other_accounts(world: World, tmp_path: Path) -> None:
+    account_id = world.add("prompt")
+    theirs = combined_log(tmp_path / "theirs.log.1", Answer(account_id))
+    ours = combined_log(tmp_path / "ours.log.1", Answer(account_id))
+    sections = of_two_instances(world, tmp_path)
+    for names in ((theirs,), (ours, theirs)):
+        ended = world.run(*(f"--from-log={name}" for name in names), "--dry-run", **sections)
+        assert (ended.code, ended.output) == (2, "")
+        assert "theirs.log.1 is a log of the instance `theirs`" in ended.errors
+    ended = world.run("--from-log", ours, "--dry-run", "--format", "json", **sections)
+    assert ended.results == {account_id: "planned"}
+
+
+def test_broken_takes_the_logs_of_the_databases_instance_alone(world: World, tmp_path: Path) -> None:
+    ours, theirs = world.add("prompt"), world.add("prompt")
+    sections = of_two_instances(world, tmp_path)
+    count_log(world.state, "ours", [Answer(ours)])
+    count_log(world.state, "theirs", [Answer(theirs)])
+    assert world.run("--broken", "--dry-run", "--format", "json", **sections).results == {ours: "planned"}
+    only_theirs = [{"path": str(tmp_path / "theirs.log"), "instance": "theirs", "name": "theirs"}]
+    ended = world.run("--broken", "--dry-run", **{**sections, "access_logs": only_theirs})
+    assert (ended.code, ended.output) == (2, "")
+    assert "none of the `access_logs` is of `ours`" in ended.errors
 
 
 def test_the_overdue_are_asked_and_nobody_else(world: World) -> None:
@@ -338,3 +372,92 @@ def test_a_hub_program_that_others_wrote_ends_up_with_the_secret_that_is_stored(
         assert ended.results == {account_id: "confirmed"}, ended.details
         subscriptions = [(callback, secret) for _, callback, secret in foreign.subscriptions()]
     assert subscriptions == [(world.callbacks.callback(account_id), world.secret(account_id))]
+
+
+def remedy_role(world: World, postgres: Postgres, name: str) -> tuple[str, str]:
+    """Return a role that may do what the remedy needs, and the URL of the database as that role."""
+    role = f"{name}_{urlsplit(world.database).path[1:]}"
+    postgres.run(world.database, f"CREATE ROLE {role} LOGIN PASSWORD 'x'")
+    postgres.run(world.database, f"GRANT SELECT ON accounts, follows TO {role}")
+    postgres.run(world.database, f"GRANT UPDATE (secret, subscription_expires_at) ON accounts TO {role}")
+    return role, postgres.url_as(world.database, role, "x")
+
+
+def test_a_database_that_is_away_for_a_moment_ends_no_run(world: World, postgres: Postgres) -> None:
+    world.settings["confirm_timeout"] = "6s"
+    silent, prompt = world.add("silent"), world.add("prompt")
+    role, url = remedy_role(world, postgres, "away")
+    with subprocess.Popen(
+        world.command("--all", "--yes", "--format", "json", database={"url": url}),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        await_results(world, 1)
+        postgres.run(world.database, f"ALTER ROLE {role} NOLOGIN")
+        query = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'"
+        assert postgres.run(world.database, query)
+        wait_for(process, "the database is away")
+        postgres.run(world.database, f"ALTER ROLE {role} LOGIN")
+        output, errors = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, errors
+    results = {one["account_id"]: one["result"] for one in json.loads(output)}
+    assert results == {silent: "accepted", prompt: "confirmed"}
+    assert world.at_odds([silent, prompt]) == []
+
+
+def wait_for(process: "subprocess.Popen[str]", words: str) -> None:
+    assert process.stderr is not None
+    assert any(words in line for line in process.stderr), words
+
+
+def test_a_run_that_cannot_go_on_tells_what_it_has_done_and_how_many_are_open(world: World, postgres: Postgres) -> None:
+    world.settings["confirm_timeout"] = "3s"
+    silent, prompt = world.add("silent"), world.add("prompt")
+    role, url = remedy_role(world, postgres, "revoked")
+    with subprocess.Popen(
+        world.command("--all", "--yes", "--format", "json", database={"url": url}),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        await_results(world, 1)
+        postgres.run(world.database, f"REVOKE UPDATE (secret, subscription_expires_at) ON accounts FROM {role}")
+        output, errors = process.communicate(timeout=PATIENCE_SECONDS)
+    assert (process.returncode, [one["account_id"] for one in json.loads(output)]) == (1, [prompt])
+    assert "the run broke off; 1 accounts are open" in errors
+    assert "the database role may not do this" in errors
+    assert world.resubscribe("--all").results == {silent: "accepted", prompt: "confirmed"}
+    assert (world.at_odds([silent, prompt]), world.times_asked(prompt)) == ([], 1)
+
+
+def killed_while_it_waits(world: World, *arguments: str) -> None:
+    """Run the command, and kill it once all hubs have been asked and none has verified."""
+    world.settings["confirm_timeout"] = "60s"
+    with subprocess.Popen(
+        world.command(*arguments, "--yes"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        await_asked(world)
+        process.kill()
+    world.settings["confirm_timeout"] = "1s"
+
+
+def test_what_a_killed_run_left_is_let_be_by_a_run_on_another_server_and_settled_by_the_next_on_its_own(
+    world: World, postgres: Postgres
+) -> None:
+    silent = world.add("silent")
+    killed_while_it_waits(world, "--all")
+    ended = world.resubscribe("--pending", database={"url": postgres.new_database("2.9")})
+    assert (ended.code, ended.results) == (0, {})
+    assert "1 attempts of another server" in ended.errors
+    assert f"database {urlsplit(world.database).path[1:]} at" in ended.errors
+    assert world.resubscribe("--pending").results == {silent: "accepted"}
+    assert world.at_odds([silent]) == []
+
+
+@pytest.mark.parametrize("by_id", [False, True])
+def test_what_a_killed_run_left_is_told_by_the_next_run_and_asked_by_none_twice(world: World, by_id: bool) -> None:
+    account_id = world.add("silent")
+    killed_while_it_waits(world, "--all")
+    (asked,) = world.hub.asked
+    topic, lease = asked.form["hub.topic"], asked.form["hub.lease_seconds"]
+    assert world.callbacks.verify(account_id, {"hub.topic": [topic], "hub.lease_seconds": [lease]})
+    assert world.resubscribe(str(account_id) if by_id else "--pending").results == {account_id: "confirmed"}
+    assert world.secret(account_id) == asked.form["hub.secret"]
+    assert (world.times_asked(account_id), world.counted()) == (1, {"confirmed": 1})

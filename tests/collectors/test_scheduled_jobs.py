@@ -1,11 +1,13 @@
 """Scheduled jobs as a real Redis and a real PostgreSQL tell of them."""
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 from exporter.collectors.deliveries import DeliveryFamilies
@@ -18,9 +20,10 @@ from exporter.errors import DatabaseError, RedisError
 from exporter.mastodon.database import Database
 from exporter.mastodon.delivery_failures import read_failing_hosts, read_unavailable_inboxes
 from exporter.mastodon.redis_server import RedisServer
+from tests.collectors.test_background_count import eventually
 from tests.collectors.test_sidekiq import Samples, samples
 from tests.database_roles import documented_role
-from tests.mastodon_rows import add_account, add_followed_account, add_row, add_user, in_days
+from tests.mastodon_rows import add_account, add_followed_account, add_row, add_subscription, add_user, in_days
 from tests.postgres import Postgres
 from tests.redis_server import RunningRedis
 
@@ -320,14 +323,108 @@ def test_jobs_that_are_triggered_and_leave_their_work_undone_have_not_run(
 
 
 @pytest.mark.parametrize("version", ["4.3"])
-def test_slow_questions_are_not_asked_at_every_scrape(url: str, database: Database, tmp_path: Path) -> None:
+def test_slow_questions_are_not_asked_at_every_scrape_nor_waited_for(
+    url: str, database: Database, tmp_path: Path
+) -> None:
     moments = [NOW]
     families = ScheduledJobFamilies(database, None, tmp_path, clock=lambda: moments[-1])
     assert look(families) == {}
     add_row(url, "media_attachments", account_id=None, created_at=in_days(-11), updated_at=in_days(-11))
     assert look(families) == {}
     moments.append(NOW + EFFECTS_SECONDS)
-    assert (LAST_RUN, "vacuum_scheduler") in look(families)
+    with closing(psycopg2.connect(url)) as writer, writer.cursor() as writing:
+        writing.execute("LOCK TABLE media_attachments IN ACCESS EXCLUSIVE MODE")
+        assert look(families) == {}
+        assert look(families) == {}
+        writer.commit()
+    eventually(lambda: (LAST_RUN, "vacuum_scheduler") in look(families))
+
+
+@pytest.mark.parametrize("version", ["4.3"])
+def test_questions_that_failed_are_asked_again_no_sooner(postgres: Postgres, url: str, tmp_path: Path) -> None:
+    add_row(url, "media_attachments", account_id=None, created_at=in_days(-11), updated_at=in_days(-11))
+    postgres.run(url, "CREATE ROLE told_late LOGIN PASSWORD 'x'")
+    moments = [NOW]
+    settings = DatabaseSettings(url=Secret(postgres.url_as(url, "told_late", "x")))
+    with closing(Database(settings, "tests")) as limited:
+        families = ScheduledJobFamilies(limited, None, tmp_path, clock=lambda: moments[-1])
+        with pytest.raises(DatabaseError, match="may not do this"):
+            look(families)
+        postgres.run(url, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO told_late")
+        moments.append(NOW + EFFECTS_SECONDS - 1)
+        with pytest.raises(DatabaseError, match="may not do this"):
+            look(families)
+        moments.append(NOW + EFFECTS_SECONDS)
+        assert (LAST_RUN, "vacuum_scheduler") in look(families)
+
+
+@pytest.mark.parametrize("version", ["4.3"])
+def test_a_right_that_is_missing_costs_the_jobs_that_need_it_and_no_other(
+    postgres: Postgres, url: str, redis: RedisServer, vacuum: RunningRedis, tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    add_row(url, "media_attachments", account_id=None, created_at=in_days(-11), updated_at=in_days(-11))
+    postgres.run(url, "CREATE ROLE sees_no_users LOGIN PASSWORD 'x'")
+    postgres.run(url, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO sees_no_users")
+    postgres.run(url, "REVOKE SELECT ON users FROM sees_no_users")
+    schedule(vacuum, user_cleanup_scheduler={"cron": "1 4 * * *", "class": "Scheduler::UserCleanupScheduler"})
+    now = in_days(0).replace(tzinfo=UTC).timestamp()
+    trigger(vacuum, "user_cleanup_scheduler", now - HOUR)
+    settings = DatabaseSettings(url=Secret(postgres.url_as(url, "sees_no_users", "x")))
+    with closing(Database(settings, "tests")) as limited:
+        families = ScheduledJobFamilies(limited, redis, tmp_path)
+        found = [look(families), look(families)][-1]
+    assert found[LAST_RUN, "user_cleanup_scheduler"] == pytest.approx(now - HOUR, abs=60)
+    assert found[LAST_RUN, "vacuum_scheduler"] == pytest.approx(now - 10 * DAY, abs=60)
+    (record,) = caplog.records
+    assert "user_cleanup_scheduler" in vars(record)["errors"]
+    assert "docs/database.md" in vars(record)["errors"]
+
+
+@pytest.mark.parametrize("version", ["2.9"])
+def test_a_redis_that_goes_away_leaves_what_the_database_tells(
+    url: str, database: Database, redis_server: RunningRedis, vacuum: RunningRedis, tmp_path: Path
+) -> None:
+    for days in (-3, -2, 5):
+        add_followed_account(url, subscription_expires_at=in_days(days))
+    schedule(vacuum, subscriptions_scheduler={"every": "1d", "class": "Scheduler::SubscriptionsScheduler"})
+    with closing(RedisServer(redis_server.settings, 0.2)) as redis:
+        families = ScheduledJobFamilies(database, redis, tmp_path)
+        assert look(families)[FAILED, "subscriptions_scheduler"] == 0
+        with redis_server.frozen():
+            found = look(families)
+        assert look(families)[FAILED, "subscriptions_scheduler"] == 0
+    assert found[LAST_RUN, "subscriptions_scheduler"] == pytest.approx(days_ago(3), abs=60)
+    assert (FAILED, "subscriptions_scheduler") not in found
+
+
+@pytest.mark.parametrize("version", ["2.9"])
+def test_without_the_package_of_redis_the_database_still_tells(
+    url: str, database: Database, redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_followed_account(url, subscription_expires_at=in_days(-3))
+    monkeypatch.setitem(sys.modules, "redis", None)
+    found = look(ScheduledJobFamilies(database, redis, tmp_path))
+    assert found[LAST_RUN, "subscriptions_scheduler"] == pytest.approx(days_ago(4), abs=60)
+    with pytest.raises(RedisError, match="not installed"):
+        samples(SidekiqFamilies(redis).families())
+
+
+@pytest.mark.parametrize("version", ["2.9"])
+def test_a_soft_deleted_subscription_does_not_make_it_seem_that_the_cleanup_does_not_run(
+    url: str, postgres: Postgres, database: Database, tmp_path: Path
+) -> None:
+    postgres.run(url, "ALTER TABLE subscriptions ADD COLUMN deleted_at timestamp without time zone")
+    account = add_account(url)
+    add_subscription(url, account, expires_at=in_days(-400), deleted_at=in_days(-401))
+    assert by_database(database, tmp_path) == {}
+    add_subscription(url, account, expires_at=in_days(-9))
+    found = by_database(database, tmp_path)
+    assert found[LAST_RUN, "subscriptions_cleanup_scheduler"] == pytest.approx(days_ago(9), abs=60)
+
+
+def days_ago(days: float) -> float:
+    return in_days(-days).replace(tzinfo=UTC).timestamp()
 
 
 def test_a_database_that_is_down_is_an_error(tmp_path: Path) -> None:

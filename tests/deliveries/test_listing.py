@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 import pytest
 
 from exporter.config import DatabaseSettings, Secret
-from exporter.deliveries.audience import Audience
+from exporter.deliveries.audience import AUDIENCES, Audience, read_audiences
 from exporter.deliveries.listing import DeliveryState, TroubledDomain, TroubledDomains, find_troubled
 from exporter.errors import DatabaseError, RedisError
 from exporter.mastodon.database import Database
 from exporter.mastodon.redis_server import RedisServer
+from exporter.mastodon.shape import read_shape
 from tests.deliveries.test_pending import add, retry
 from tests.mastodon_rows import add_account, add_follow, add_remote_account, add_unavailable_domain
 from tests.postgres import Postgres
@@ -120,3 +121,28 @@ def test_a_store_that_is_down_is_an_error(postgres: Postgres, redis_server: Runn
         listed("postgresql://nobody@127.0.0.1:1/none", redis)
     with redis_server.frozen(), closing(RedisServer(redis_server.settings, 0.2)) as silent, pytest.raises(RedisError):
         listed(postgres.new_database("4.6"), silent)
+
+
+def test_accounts_are_joined_with_the_hosts_before_anything_is_kept(postgres: Postgres) -> None:
+    url = postgres.new_database("4.6")
+    postgres.run(
+        url,
+        "INSERT INTO accounts (username, domain, inbox_url, shared_inbox_url, created_at, updated_at)"
+        " SELECT 'user' || n, 'a' || n % 50 || '.example', 'https://a' || n % 50 || '.example/inbox', '', now(), now()"
+        " FROM generate_series(1, 1000) AS n",
+    )
+    local = add_account(url)
+    postgres.run(
+        url,
+        "INSERT INTO follows (account_id, target_account_id, created_at, updated_at)"
+        " SELECT %s, id, now(), now() FROM accounts WHERE domain IS NOT NULL",
+        [local],
+    )
+    postgres.run(url, "ANALYZE")
+    hosts = [f"a{number}.example" for number in range(50)]
+    plan = "\n".join(line for (line,) in postgres.run(url, f"EXPLAIN {AUDIENCES}", [hosts]))
+    # PostgreSQL before 12 knows no MATERIALIZED; and what is kept of each account would not fit into memory.
+    assert "CTE" not in plan, plan
+    assert "Join Filter" not in plan, plan
+    with closing(Database(DatabaseSettings(url=Secret(url)), "tests")) as database, database.reading() as reading:
+        assert read_audiences(reading, read_shape(reading), hosts) == dict.fromkeys(hosts, Audience(20, 1))

@@ -1,8 +1,11 @@
+import os
+import signal
 import socket
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import psycopg2
@@ -11,6 +14,7 @@ from psycopg2.extensions import cursor
 
 from exporter.config import DatabaseSettings, Secret
 from exporter.errors import DatabaseError, MastodonExporterError
+from exporter.mastodon import database as database_module
 from exporter.mastodon.database import CONNECT_TIMEOUT_SECONDS, LONGEST_MESSAGE, Database
 from tests.end_to_end.programs_under_test import free_port
 from tests.mastodon_rows import add_account
@@ -19,6 +23,7 @@ from tests.postgres import Postgres, postgres_server
 
 PASSWORD = "hunter2"
 ADD = "INSERT INTO unavailable_domains (domain, created_at, updated_at) VALUES (%s, now(), now())"
+CUT = r"the database failed: .*(terminating|closed the) connection"
 OWN_CONNECTION = "SELECT pg_backend_pid()"
 
 
@@ -71,6 +76,26 @@ def failure(database: Database, statement: str = "SELECT 1") -> MastodonExporter
     with pytest.raises(DatabaseError) as caught:
         ask(database, statement)
     return caught.value
+
+
+@contextmanager
+def stopped(postgres: Postgres, url: str, application: str) -> Iterator[int]:
+    """Stop the process that serves an application, and let it go on at the end; give its id."""
+    ((pid,),) = postgres.run(url, "SELECT pid FROM pg_stat_activity WHERE application_name = %s", [application])
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield pid
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def soon_silent(monkeypatch: pytest.MonkeyPatch, url: str, application: str) -> Iterator[Database]:
+    """Give a database, connected, that is waited for half a second longer than a statement may take."""
+    monkeypatch.setattr(database_module, "SILENCE_SECONDS", 0.4)
+    with closing(open_database(url, application, timeout_seconds=0.1)) as database:
+        assert ask(database, "SELECT 1") == 1
+        yield database
 
 
 def everything_shown(error: BaseException, *others: object) -> str:
@@ -268,6 +293,110 @@ def test_a_server_that_takes_connections_and_says_nothing_is_waited_for_no_longe
     assert time.monotonic() - began < CONNECT_TIMEOUT_SECONDS
 
 
+def test_what_goes_wrong_by_a_socket_is_told_with_its_path(postgres: Postgres) -> None:
+    folder = postgres.socket_folder
+    error = failure(open_database(f"postgresql:///nowhere?host={folder}&port={postgres.port}&user=mastodon"))
+    assert str(error) == (
+        f'the database cannot be used: connection to server on socket "{folder}/.s.PGSQL.{postgres.port}" failed: '
+        'FATAL:  database "nowhere" does not exist'
+    )
+
+
+def test_the_other_addresses_of_a_name_are_tried_where_the_first_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, postgres: Postgres, url: str
+) -> None:
+    resolved = socket.getaddrinfo("127.0.0.1", postgres.port, type=socket.SOCK_STREAM)
+    with socket.create_server(("127.0.0.2", postgres.port)):
+        silent = socket.getaddrinfo("127.0.0.2", postgres.port, type=socket.SOCK_STREAM)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [*silent, *resolved])
+        database = open_database(f"{url.replace('127.0.0.1', '127.0.0.2')}?connect_timeout=2")
+        assert ask(database, "SELECT 1") == 1
+    database.close()
+
+
+def test_the_other_hosts_of_a_url_are_tried_where_the_first_says_nothing(postgres: Postgres, url: str) -> None:
+    here = f"127.0.0.1:{postgres.port}"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hosts = f"127.0.0.1:{silent.getsockname()[1]},{here}"
+        database = open_database(f"{url.replace(here, hosts)}?connect_timeout=2")
+        assert ask(database, "SELECT 1") == 1
+    database.close()
+
+
+def test_a_connect_timeout_that_is_no_number_is_told(url: str) -> None:
+    error = failure(open_database(f"{url}?connect_timeout=soon"))
+    assert str(error) == "connect_timeout of the database must be a whole number of seconds"
+
+
+def test_a_database_that_falls_silent_is_given_up_after_a_while(
+    monkeypatch: pytest.MonkeyPatch, postgres: Postgres, url: str
+) -> None:
+    with soon_silent(monkeypatch, url, "falls silent") as database:
+        began = time.monotonic()
+        with (
+            pytest.raises(DatabaseError) as caught,
+            database.reading() as reading,
+            stopped(postgres, url, "falls silent"),
+        ):
+            reading.execute("SELECT 1")
+        assert time.monotonic() - began < 3.0
+        assert str(caught.value).startswith("the database is silent: no answer within 0.5 s")
+        assert ask(database, "SELECT 1") == 1
+
+
+def test_a_database_that_is_silent_at_the_beginning_is_given_up_once_and_asked_anew_the_next_time(
+    monkeypatch: pytest.MonkeyPatch, postgres: Postgres, url: str
+) -> None:
+    with soon_silent(monkeypatch, url, "is silent") as database, stopped(postgres, url, "is silent") as pid:
+        assert "the database is silent" in str(failure(database))
+        assert ask(database, OWN_CONNECTION) != pid
+
+
+def test_an_exception_of_a_signal_ends_the_wait_for_a_silent_database(postgres: Postgres, url: str) -> None:
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    def ask_the_stopped(writing: cursor) -> None:
+        with stopped(postgres, url, "interrupted"):
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            writing.execute("SELECT 1")
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with closing(open_database(url, "interrupted", timeout_seconds=60.0)) as database:
+            began = time.monotonic()
+            with pytest.raises(KeyboardInterrupt):
+                add_and(database, "interrupted.example", ask_the_stopped)
+            assert time.monotonic() - began < 10.0
+            assert ask(database, "SELECT 1") == 1
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert "interrupted.example" not in domains(postgres, url)
+
+
+def test_a_signal_that_raises_nothing_is_handled_at_once_and_the_wait_goes_on(database: Database) -> None:
+    handled: list[float] = []
+    before = signal.signal(signal.SIGALRM, lambda *_: handled.append(time.monotonic()))
+    try:
+        with database.reading() as reading:
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            assert one(reading, "SELECT count(*) FROM pg_sleep(0.5)") == 1
+            answered = time.monotonic()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    (at,) = handled
+    assert answered - at > 0.3
+
+
+def test_an_answer_of_many_megabytes_and_a_question_of_as_many_come_through(database: Database) -> None:
+    with database.reading() as reading:
+        reading.execute("SELECT i, repeat('x', 1000) FROM generate_series(1, 30000) AS i")
+        rows = reading.fetchall()
+        assert (len(rows), rows[-1]) == (30000, (30000, "x" * 1000))
+        reading.execute("SELECT length(%s)", ["y" * 20_000_000])
+        assert reading.fetchall() == [(20_000_000,)]
+
+
 def test_a_database_that_is_not_there_is_told_by_its_name(postgres: Postgres) -> None:
     error = failure(open_database(postgres.url("nowhere")))
     assert str(error).endswith('FATAL:  database "nowhere" does not exist')
@@ -348,7 +477,7 @@ def test_a_connection_cut_in_the_middle_of_a_transaction_is_an_error_and_the_nex
         postgres.run(url, "SELECT pg_terminate_backend(%s)", [one(writing, OWN_CONNECTION)])
         writing.execute(ADD, ["after.example"])
 
-    with pytest.raises(DatabaseError, match="the database failed: server closed the connection"):
+    with pytest.raises(DatabaseError, match=CUT):
         add_and(database, "cut.example", cut_and_go_on)
     assert not {"cut.example", "after.example"} & domains(postgres, url)
     assert ask(database, "SELECT 1") == 1
@@ -360,7 +489,7 @@ def test_a_connection_cut_before_the_end_of_a_transaction_is_an_error(
     def cut(writing: cursor) -> None:
         postgres.run(url, "SELECT pg_terminate_backend(%s)", [one(writing, OWN_CONNECTION)])
 
-    with pytest.raises(DatabaseError, match="the database failed: server closed the connection"):
+    with pytest.raises(DatabaseError, match=CUT):
         add_and(database, "cut.example", cut)
     assert "cut.example" not in domains(postgres, url)
 
@@ -392,6 +521,18 @@ def test_two_programs_share_one_connection_of_pgbouncer_and_keep_their_own_setti
         exporter.close()
         remedy.close()
     assert {f"bounced{number}.example" for number in range(5)} <= domains(postgres, url)
+
+
+def test_a_pgbouncer_without_a_free_connection_is_waited_for_as_long_as_a_silent_database(
+    monkeypatch: pytest.MonkeyPatch, postgres: Postgres, url: str
+) -> None:
+    with pgbouncer(postgres, url, connections=1) as bounced, soon_silent(monkeypatch, bounced, "second") as second:
+        first = open_database(bounced, "first")
+        with first.reading() as reading:
+            assert "the database is silent" in str(failure(second))
+            assert one(reading, "SELECT 1") == 1
+        assert ask(second, "SELECT 1") == 1
+        first.close()
 
 
 def test_transactions_that_overlap_through_pgbouncer_do_not_mix(postgres: Postgres, url: str) -> None:

@@ -11,6 +11,14 @@ def look(url: str) -> DatabaseFindings:
     return look_over_database(DatabaseSettings(url=Secret(url)))
 
 
+def reading_role(postgres: Postgres, url: str) -> str:
+    """Return the URL of a database for a role that may read all of it, and nothing else."""
+    if not postgres.run(url, "SELECT 1 FROM pg_roles WHERE rolname = 'look_everywhere'"):
+        postgres.run(url, "CREATE ROLE look_everywhere LOGIN PASSWORD 'x'")
+    postgres.run(url, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO look_everywhere")
+    return postgres.url_as(url, "look_everywhere", "x")
+
+
 @pytest.mark.parametrize(
     ("version", "words"),
     [
@@ -52,6 +60,47 @@ def test_a_role_that_may_write_is_warned_of(postgres: Postgres, grant: str) -> N
     assert f"`look_writes` may write to `{table}`" in warning
     assert "docs/database.md" in warning
     postgres.run(url, "DROP OWNED BY look_writes")
+
+
+@pytest.mark.parametrize(
+    ("version", "grant"),
+    [
+        ("2.9", "INSERT ON users"),
+        ("4.6", "DELETE ON unavailable_domains"),
+        ("4.6", "UPDATE (text) ON statuses"),
+        ("4.6", "TRUNCATE ON follows"),
+    ],
+)
+def test_a_right_to_write_is_warned_of_whatever_the_table(postgres: Postgres, version: str, grant: str) -> None:
+    url = postgres.new_database(version)
+    reader = reading_role(postgres, url)
+    postgres.run(url, f"GRANT {grant} TO look_everywhere")
+    (warning,) = look(reader).warnings
+    assert f"`look_everywhere` may write to `{grant.rpartition(' ')[2]}`, which the exporter never does" in warning
+
+
+def test_of_many_tables_that_may_be_written_five_are_named_and_the_rest_counted(postgres: Postgres) -> None:
+    url = postgres.new_database("4.6")
+    reader = reading_role(postgres, url)
+    tables = [f"look_{number}" for number in range(1, 8)]
+    for table in tables:
+        postgres.run(url, f"CREATE TABLE {table} (); GRANT INSERT ON {table} TO look_everywhere")
+    (warning,) = look(reader).warnings
+    assert "may write to `look_1`, `look_2`, `look_3`, `look_4`, `look_5` and 2 others, which" in warning
+    for table in tables[5:]:
+        postgres.run(url, f"DROP TABLE {table}")
+    (warning,) = look(reader).warnings
+    assert "may write to `look_1`, `look_2`, `look_3`, `look_4` and `look_5`, which" in warning
+
+
+def test_tables_of_other_schemas_are_no_affair_of_the_exporter(postgres: Postgres) -> None:
+    url = postgres.new_database("4.6")
+    reader = reading_role(postgres, url)
+    postgres.run(url, "CREATE SCHEMA elsewhere; CREATE TABLE elsewhere.notes ()")
+    postgres.run(
+        url, "GRANT USAGE ON SCHEMA elsewhere TO look_everywhere; GRANT INSERT ON elsewhere.notes TO look_everywhere"
+    )
+    assert look(reader).warnings == ()
 
 
 def test_the_owner_of_the_tables_is_warned_of(postgres: Postgres) -> None:

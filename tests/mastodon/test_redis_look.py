@@ -18,6 +18,17 @@ def test_a_redis_without_a_queue_may_be_the_wrong_one(redis_server: RunningRedis
     assert "no queue of Sidekiq" in warning
 
 
+def test_a_user_of_redis_who_may_not_look_for_queues_is_warned_of(redis_server: RunningRedis) -> None:
+    redis_server.client().acl_setuser("look", enabled=True, passwords=["+x"], commands=["+ping"], keys=["*"])
+    url = redis_server.url.replace("redis://", "redis://look:x@")
+    findings = look_over_redis(RedisSettings(url=Secret(url)))
+    assert findings.summary == "redis: answers"
+    (warning,) = findings.warnings
+    assert warning.startswith("redis: Redis at ")
+    assert "sscan" in warning.lower()
+    redis_server.client().acl_deluser("look")
+
+
 def test_a_redis_that_cannot_be_reached_is_said_once_and_without_its_password() -> None:
     findings = look_over_redis(RedisSettings(url=Secret("redis://:hunter2@127.0.0.1:1/0")))
     assert findings.summary == "redis: cannot be used"

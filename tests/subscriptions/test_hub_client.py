@@ -194,6 +194,12 @@ def test_the_refusal_of_an_address_says_what_to_do(hub: Hub) -> None:
     assert "127.0.0.1 is not a public one; write `allow_private_addresses: true`" in answer.detail
 
 
+def test_the_refusal_of_a_link_local_address_advises_nothing_that_would_not_help() -> None:
+    answer = ask("http://169.254.1.1/hub", HubClient("test", AddressRule()))
+    assert "169.254.1.1 is link-local, to which nothing is ever sent" in answer.detail
+    assert "allow_private_addresses" not in answer.detail
+
+
 def test_a_redirect_to_an_address_of_this_network_is_not_followed(hub: Hub) -> None:
     answer = ask(hub.url("inward"))
     assert answer.verdict is Verdict.REFUSED

@@ -16,6 +16,7 @@ WEEK, DAY, MINUTE = timedelta(days=7), timedelta(days=1), timedelta(minutes=1)
 OLD, NEW, THIRD = "0" * 32, "1" * 32, "2" * 32
 ATTEMPT = Attempt("a1", "r1", 7, "https://hub.example/push", OLD, NEW, EXPIRY, STARTED, Stage.ACCEPTED, True)
 NOT_YET = AccountResult(7, Result.ACCEPTED, "not yet")
+CONFIRMED = AccountResult(7, Result.CONFIRMED, "verified")
 
 
 def row(secret: str = NEW, expiry: datetime | None = EXPIRY, seen: datetime = STARTED + MINUTE) -> AccountRow:
@@ -58,7 +59,38 @@ def test_a_day_from_the_moment_of_the_move_is_a_denial_and_restores_the_old_expi
     expiry = STARTED + DAY + timedelta(seconds=seconds)
     judgement = judge(ATTEMPT, row(expiry=expiry), NOT_YET)
     assert told(judgement) is Result.REFUSED
-    assert (judgement.secret, judgement.expiry, judgement.keep) == (OLD, EXPIRY, False)
+    assert (judgement.secret, judgement.expiry) == (OLD, EXPIRY)
+
+
+def test_a_denial_keeps_the_new_secret_for_it_may_have_been_a_lease_of_a_single_day() -> None:
+    assert judge(ATTEMPT, row(expiry=STARTED + DAY), NOT_YET).keep
+
+
+@pytest.mark.parametrize("lease", [DAY, 2 * DAY, WEEK])
+@pytest.mark.parametrize("later", [MINUTE, 1.5 * DAY, 6.2 * DAY])
+def test_a_secret_that_was_kept_is_never_denied_whatever_the_lease_and_however_late_one_looks(
+    lease: timedelta, later: timedelta
+) -> None:
+    seen = row(OLD, STARTED + 5 * MINUTE + lease, STARTED + 5 * MINUTE + later)
+    for kept in (ATTEMPT.reached(Stage.KEPT), ATTEMPT.reached(Stage.KEPT).deciding(CONFIRMED)):
+        judgement = judge(kept, seen, NOT_YET)
+        assert (told(judgement), judgement.secret) == (Result.CONFIRMED, NEW)
+
+
+def test_what_a_killed_run_left_for_days_is_no_denial_because_it_ends_within_a_day() -> None:
+    seen = row(expiry=STARTED + WEEK, seen=STARTED + 6.2 * DAY)
+    assert told(judge(ATTEMPT, seen, NOT_YET)) is Result.CONFIRMED
+
+
+def test_a_denial_lies_between_the_last_look_that_saw_the_old_expiry_and_this_one() -> None:
+    seen = row(expiry=STARTED + DAY, seen=STARTED + 10 * MINUTE)
+    assert told(judge(ATTEMPT, seen, NOT_YET, STARTED + 9 * MINUTE)) is Result.CONFIRMED
+    assert told(judge(ATTEMPT, seen, NOT_YET, STARTED + MINUTE)) is Result.REFUSED
+
+
+def test_a_denial_that_a_killed_run_had_found_stays_one_however_late_it_is_written() -> None:
+    seen = row(expiry=STARTED + DAY, seen=STARTED + 2 * DAY)
+    assert told(judge(ATTEMPT.deciding(AccountResult(7, Result.REFUSED, "denied")), seen, None)) is Result.REFUSED
 
 
 @pytest.mark.parametrize("expiry", [STARTED + DAY - timedelta(hours=1), STARTED + DAY + timedelta(hours=1)])

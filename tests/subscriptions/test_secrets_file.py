@@ -15,6 +15,8 @@ from exporter.subscriptions.attempt import AccountResult, Attempt, Stage
 from exporter.subscriptions.run_record import CARRIED_ON_SECONDS, RunRecord
 from exporter.subscriptions.secrets_file import SECRETS_NAME, SecretsFile
 
+SERVER = "https://qdon.example, database mastodon at db:5432"
+OTHER = "https://pawoo.example, database mastodon at db:5432"
 STARTED = datetime(2017, 4, 20, 14, 0, 0, 123456)  # noqa: DTZ001 - as Rails keeps times
 ATTEMPT = Attempt("a1", "r1", 7, "https://hub.example/push", "0" * 32, "1" * 32, STARTED, STARTED)
 CONFIRMED = AccountResult(7, Result.CONFIRMED, "verified")
@@ -23,7 +25,7 @@ SKIPPED = AccountResult(8, Result.SKIPPED, "it has no hub")
 
 @pytest.fixture
 def secrets(tmp_path: Path) -> Iterator[SecretsFile]:
-    with closing(SecretsFile.open(tmp_path)) as opened:
+    with closing(SecretsFile.open(tmp_path, SERVER)) as opened:
         yield opened
 
 
@@ -44,14 +46,14 @@ def test_an_attempt_is_read_as_it_was_written(secrets: SecretsFile, attempt: Att
 
 def test_a_file_that_is_opened_again_holds_what_was_written(secrets: SecretsFile, tmp_path: Path) -> None:
     secrets.write(ATTEMPT)
-    with closing(SecretsFile.open(tmp_path)) as again:
+    with closing(SecretsFile.open(tmp_path, SERVER)) as again:
         assert again.unsettled() == [ATTEMPT]
 
 
 def test_only_the_owner_can_read_it_whatever_the_umask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        with closing(SecretsFile.open(tmp_path)) as opened:
+        with closing(SecretsFile.open(tmp_path, SERVER)) as opened:
             opened.write(ATTEMPT)
             assert {path.stat().st_mode & 0o777 for path in tmp_path.glob(f"{SECRETS_NAME}*")} == {0o600}
     finally:
@@ -60,7 +62,7 @@ def test_only_the_owner_can_read_it_whatever_the_umask(tmp_path: Path) -> None:
 
 def test_a_file_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
     (tmp_path / SECRETS_NAME).touch(mode=0o644)
-    with closing(SecretsFile.open(tmp_path)):
+    with closing(SecretsFile.open(tmp_path, SERVER)):
         assert (tmp_path / SECRETS_NAME).stat().st_mode & 0o777 == 0o600
 
 
@@ -69,7 +71,7 @@ def test_a_file_of_another_user_is_let_be(tmp_path: Path) -> None:
     (tmp_path / SECRETS_NAME).touch()
     os.chown(tmp_path / SECRETS_NAME, 65534, -1)
     with pytest.raises(StoreError, match="belongs to another user, who alone may read it: run this as that user"):
-        SecretsFile.open(tmp_path)
+        SecretsFile.open(tmp_path, SERVER)
 
 
 def test_what_is_settled_is_forgotten_to_the_last_byte(secrets: SecretsFile, tmp_path: Path) -> None:
@@ -120,3 +122,23 @@ def test_results_are_paged_without_loss(secrets: SecretsFile, monkeypatch: pytes
     results = [AccountResult(number, Result.SKIPPED, "why") for number in range(1, 6)]
     secrets.note(record.run_id, results)
     assert list(record.results()) == results
+
+
+def test_two_servers_in_one_state_folder_never_see_each_others_attempts(secrets: SecretsFile, tmp_path: Path) -> None:
+    secrets.write(ATTEMPT)
+    theirs = replace(ATTEMPT, attempt_id="b1", new_secret="2" * 32)
+    with closing(SecretsFile.open(tmp_path, OTHER)) as other:
+        assert (other.of_account(7), other.unsettled(), other.count()) == (None, [], 0)
+        assert other.of_others() == {SERVER: 1}
+        other.write(theirs)
+        assert other.unsettled() == [theirs]
+        other.settle(theirs, None, keep=False)
+        assert other.of_others() == {SERVER: 1}
+    assert (secrets.unsettled(), secrets.of_others()) == ([ATTEMPT], {})
+
+
+def test_a_run_on_another_server_carries_on_nothing(secrets: SecretsFile, tmp_path: Path) -> None:
+    secrets.note(RunRecord.begin(secrets, "all", 1000.0).run_id, [SKIPPED])
+    with closing(SecretsFile.open(tmp_path, OTHER)) as other:
+        assert RunRecord.begin(other, "all", 1000.0).told() == frozenset()
+    assert RunRecord.begin(secrets, "all", 1000.0).told() == frozenset({8})

@@ -92,7 +92,7 @@ class Server:
             closing(Database(DatabaseSettings(Secret(self.url)), "test")) as database,
             closing(Ledger.open(self.folder)) as ledger,
             ledger.start(RESUBSCRIBE) as job,
-            closing(SecretsFile.open(self.folder)) as secrets,
+            closing(SecretsFile.open(self.folder, self.url)) as secrets,
         ):
             record = RunRecord.begin(secrets, "test", 0.0)
             candidates = Candidates(database, subscriber_shape(database))
