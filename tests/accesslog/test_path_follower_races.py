@@ -16,7 +16,7 @@ import pytest
 from tests.accesslog.log_world import World, read_everything
 
 FULL = os.environ.get("SOAK") == "full"
-SAMPLE = 100
+SAMPLE = 60
 NEVER = 10**6
 CALLS = ("open", "pread", "fstat", "stat", "listdir")
 Step = Callable[[World], None]
