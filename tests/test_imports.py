@@ -15,6 +15,7 @@ ROWS = (
     {"server"},
     {"accesslog", "collectors", "deliveries", "demo", "media", "probes", "statuspage", "subscriptions"},
     {"ledger", "mastodon"},
+    {"file_lock", "sqlite_file"},
     {"state"},
     {"addresses", "config", "logs"},
     {"errors"},

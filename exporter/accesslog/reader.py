@@ -3,7 +3,6 @@
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 
 from exporter.accesslog.accounts import AccountDeliveries
@@ -11,9 +10,8 @@ from exporter.accesslog.counts import Counted, LogRecord, Series
 from exporter.accesslog.domains import FailingDomain
 from exporter.accesslog.entry import LogTime
 from exporter.accesslog.position import Trouble
-from exporter.accesslog.schema import STORE_NAME, explained, known_version
-
-_BUSY_SECONDS = 0.5
+from exporter.accesslog.schema import MIGRATIONS, STORE_NAME
+from exporter.sqlite_file import reading
 
 # Another version of this program may count more, and know other troubles, in a store of the same version.
 _COUNTED = ", ".join(f"'{counted}'" for counted in Counted)
@@ -25,7 +23,7 @@ def read_records(folder: Path) -> tuple[LogRecord, ...]:
 
     Raises StateError if there is a store that cannot be read.
     """
-    with _opened(folder) as connection:
+    with reading(folder / STORE_NAME, MIGRATIONS) as connection:
         return _records(connection) if connection else ()
 
 
@@ -34,7 +32,7 @@ def read_accounts(folder: Path, log: str) -> tuple[AccountDeliveries, ...]:
 
     Empty without a store. Raises StateError if there is a store that cannot be read.
     """
-    with _opened(folder) as connection:
+    with reading(folder / STORE_NAME, MIGRATIONS) as connection:
         return tuple(stored_accounts(connection, log)) if connection else ()
 
 
@@ -44,7 +42,7 @@ def read_failing_domains(folder: Path, log: str) -> tuple[FailingDomain, ...]:
     Raises StateError if there is a store that cannot be read.
     """
     query = "SELECT domain, failures, used_seconds, listed FROM failing_domains WHERE log = ? ORDER BY place"
-    with _opened(folder) as connection:
+    with reading(folder / STORE_NAME, MIGRATIONS) as connection:
         rows = connection.execute(query, (log,)) if connection else ()
         return tuple(FailingDomain(domain, failures, used, bool(listed)) for domain, failures, used, listed in rows)
 
@@ -70,20 +68,6 @@ def stored_accounts(connection: sqlite3.Connection, log: str) -> Iterator[Accoun
     for account_id, failures, code, seconds, text, recovered in connection.execute(query, (log,)):
         seen = None if text is None else LogTime(seconds, text)
         yield AccountDeliveries(account_id, failures, code, seen, bool(recovered))
-
-
-@contextmanager
-def _opened(folder: Path) -> Iterator[sqlite3.Connection | None]:
-    """Give a connection that sees one commit; None where there is no store, or none with tables yet."""
-    path = folder / STORE_NAME
-    with explained(path):
-        if not path.exists():
-            yield None
-            return
-        address = f"{path.absolute().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)) as connection:
-            connection.execute("BEGIN")
-            yield connection if known_version(connection, path) else None
 
 
 def _records(connection: sqlite3.Connection) -> tuple[LogRecord, ...]:

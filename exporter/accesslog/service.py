@@ -10,14 +10,15 @@ from exporter import logs
 from exporter.accesslog.accounts import Verdict
 from exporter.accesslog.clocks import Clocks
 from exporter.accesslog.known_domains import KnownDomains
-from exporter.accesslog.lock import WriterLock
 from exporter.accesslog.log_follower import Counting, LogFollower
 from exporter.accesslog.position import Progress, Trouble
 from exporter.accesslog.scanner import scanner
+from exporter.accesslog.schema import LOCK_NAME
 from exporter.accesslog.store import Store
 from exporter.accesslog.tally import Tally, TallySettings
 from exporter.config import AccessLog
 from exporter.errors import StateError
+from exporter.file_lock import FileLock
 
 POLL_SECONDS, LONGEST_POLL_SECONDS = 0.25, 2.0
 IDLE_SHARE = 1 / 250
@@ -73,7 +74,7 @@ class Service:
     def __init__(self, assignment: Assignment, clocks: Clocks) -> None:
         self._assignment = assignment
         self._clocks = clocks
-        self._lock: WriterLock | None = None
+        self._lock: FileLock | None = None
         self._store: Store | None = None
         self._followers: dict[str, LogFollower] = {}
         self._committed: dict[str, Progress | None] = {}
@@ -175,7 +176,7 @@ class Service:
             return True
         if self._clocks.monotonic() < self._next_try:
             return False
-        self._lock = WriterLock.take(self._assignment.folder)
+        self._lock = FileLock.take(self._assignment.folder / LOCK_NAME)
         if self._lock is None:
             self._troubles = frozenset({Trouble.LOCKED})
             return False

@@ -3,7 +3,6 @@
 One process writes (see `lock`), any number read (see `reader`).
 """
 
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,12 +14,9 @@ from exporter.accesslog.domains import FailingDomain, LearntDomains
 from exporter.accesslog.position import Progress
 from exporter.accesslog.progress_text import progress_text, read_progress_text
 from exporter.accesslog.reader import stored_accounts, stored_counts, stored_troubles
-from exporter.accesslog.schema import STORE_NAME, explained, migrate, transaction
+from exporter.accesslog.schema import MIGRATIONS, STORE_NAME
 from exporter.accesslog.tally import Tally, TallyState
-from exporter.errors import StateError
-from exporter.state import make_shared_file
-
-_BUSY_SECONDS = 5.0
+from exporter.sqlite_file import SqliteFile, explained
 
 
 @dataclass(frozen=True)
@@ -41,30 +37,21 @@ class Store:
     has been counted since the last one is to be thrown away: load again, and read on from there.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, file: SqliteFile) -> None:
         self._path = path
-        self._connection = connection
+        self._file = file
+        self._connection = file.connection
         self._written: dict[str, _Written] = {}
 
     @classmethod
     def open(cls, folder: Path) -> Self:
         """Return the store of a state folder, created or brought up to date if need be."""
         path = folder / STORE_NAME
-        with explained(path):
-            make_shared_file(path)
-            connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-                migrate(connection, path)
-            except (sqlite3.Error, StateError):
-                connection.close()
-                raise
-        return cls(path, connection)
+        return cls(path, SqliteFile.open(path, MIGRATIONS))
 
     def close(self) -> None:
         """Let go of the file; what was committed is safe without it."""
-        self._connection.close()
+        self._file.close()
 
     def load(self, log: str) -> tuple[Progress | None, TallyState]:
         """Return what was committed last of a log: None and an empty state if nothing ever was."""
@@ -82,7 +69,7 @@ class Store:
             log: _Written(tally.counts(), {place.domain: place for place in tally.failing})
             for log, (_, tally) in logs.items()
         }
-        with explained(self._path), transaction(self._connection):
+        with self._file.writing():
             for log, (progress, tally) in logs.items():
                 self._write_log(log, progress, tally)
                 self._write_counts(log, written[log].counts)

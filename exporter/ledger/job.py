@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import Self
 
 from exporter.errors import StateError
-from exporter.ledger.lock import JobLock
+from exporter.file_lock import FileLock
 from exporter.ledger.record import JobState, Series
-from exporter.ledger.sqlite_file import SqliteFile
+from exporter.sqlite_file import SqliteFile
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Job:
     each raises StoreError, having written nothing, where the ledger cannot be written.
     """
 
-    def __init__(self, run: Run, file: SqliteFile, lock: JobLock) -> None:
+    def __init__(self, run: Run, file: SqliteFile, lock: FileLock) -> None:
         self._run = run
         self._file = file
         self._lock = lock

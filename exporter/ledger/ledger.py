@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Self
 
 from exporter.errors import JobRunning
+from exporter.file_lock import FileLock
 from exporter.ledger.job import Job, Run
-from exporter.ledger.lock import JobLock
 from exporter.ledger.reader import read_ledger
 from exporter.ledger.record import JobState
 from exporter.ledger.schema import LEDGER_NAME, MIGRATIONS
-from exporter.ledger.sqlite_file import SqliteFile
 from exporter.ledger.times import utc_text
+from exporter.sqlite_file import SqliteFile
 
 BEAT_SECONDS = 2.0
 KEPT_RUNS = 50
@@ -51,7 +51,7 @@ class Ledger:
         `job` is a name of lower-case letters and underscores. Raises JobRunning, which names the other run, while
         one is under way, and StoreError if the run cannot be written down.
         """
-        lock = JobLock.take(self.folder, job)
+        lock = FileLock.take(self.folder / f"job-{job}.lock")
         if lock is None:
             raise JobRunning(self._other_run(job))
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from exporter.errors import StoreError
 from exporter.ledger.record import SILENT_SECONDS, JobRecord, JobState, LedgerRecord, Series
 from exporter.ledger.schema import LEDGER_NAME, MIGRATIONS
-from exporter.ledger.sqlite_file import reading
+from exporter.sqlite_file import reading
 
 _RUNS = """
     SELECT run, job, state, started_timestamp_seconds, heartbeat_timestamp_seconds, ended_timestamp_seconds

@@ -7,7 +7,7 @@ from pathlib import Path
 from exporter.ledger.reader import read_ledger
 from exporter.ledger.record import JobRecord, JobState
 from exporter.ledger.schema import LEDGER_NAME, MIGRATIONS
-from exporter.ledger.sqlite_file import SqliteFile
+from exporter.sqlite_file import SqliteFile
 
 
 def ask_to_stop(folder: Path, job: str, clock: Callable[[], float] = time.time) -> JobRecord | None:

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from exporter.errors import StoreError
 from exporter.ledger import ResubscribeResult
-from exporter.ledger.sqlite_file import SqliteFile
+from exporter.sqlite_file import SqliteFile
 from exporter.subscriptions.attempt import AccountResult, Attempt, Stage
 
 SECRETS_NAME = "subscription-secrets.sqlite3"

@@ -17,10 +17,11 @@ from exporter.accesslog.counts import Counted, Series
 from exporter.accesslog.position import Following, Mark, Position, Progress, Trouble
 from exporter.accesslog.reader import read_accounts, read_records
 from exporter.accesslog.scan import Observation, Scan
-from exporter.accesslog.schema import MIGRATIONS, STORE_NAME, migrate
+from exporter.accesslog.schema import MIGRATIONS, STORE_NAME
 from exporter.accesslog.store import Store
 from exporter.accesslog.tally import Tally
 from exporter.errors import StateError
+from exporter.sqlite_file import SqliteFile, migrate
 from tests.accesslog.observations import TIMESTAMP_SECONDS, callback, delivery, new_tally, scan, tally_settings
 
 PROGRESS = Progress(
@@ -131,8 +132,8 @@ def test_accounts_that_were_forgotten_are_taken_away(store: Store, tmp_path: Pat
 
 def memory_store() -> Store:
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    migrate(connection, Path("memory"))
-    return Store(Path("memory"), connection)
+    migrate(connection, Path("memory"), MIGRATIONS)
+    return Store(Path("memory"), SqliteFile(Path("memory"), connection))
 
 
 BLOCKS = st.lists(

@@ -14,7 +14,7 @@ import pytest
 from exporter.errors import StateError, StoreError
 from exporter.ledger import RESUBSCRIBE, JobState, Ledger, LedgerRecord, read_ledger
 from exporter.ledger.schema import LEDGER_NAME, MIGRATIONS
-from exporter.ledger.sqlite_file import reading
+from exporter.sqlite_file import reading
 from tests.ledger.worlds import CONFIRMED, NEVER_SECONDS, NOON, PENDING, Clock
 from tests.unprivileged import NOBODY, unprivileged
 

@@ -12,7 +12,7 @@ import pytest
 from exporter.errors import StateError, StoreError
 from exporter.ledger import RESUBSCRIBE, Ledger, read_ledger
 from exporter.ledger.schema import LEDGER_NAME, MIGRATIONS
-from exporter.ledger.sqlite_file import SqliteFile, reading
+from exporter.sqlite_file import SqliteFile, reading
 from tests.ledger.worlds import CONFIRMED, Clock
 
 VERSION_2 = (

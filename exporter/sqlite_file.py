@@ -38,11 +38,16 @@ class SqliteFile:
             try:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
-                _migrate(connection, path, migrations)
+                migrate(connection, path, migrations)
             except (sqlite3.Error, StateError):
                 connection.close()
                 raise
         return cls(path, connection)
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection itself, for a writer of one thread; errors of it are `explained`."""
+        return self._connection
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -105,7 +110,8 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
             connection.execute("ROLLBACK")
 
 
-def _migrate(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
+def migrate(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
+    """Bring a file up to date, whole or not at all. Raises StateError if a newer program has written it."""
     if _known_version(connection, path, migrations) == len(migrations):
         return
     with _transaction(connection):

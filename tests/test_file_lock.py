@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from exporter.accesslog.lock import LOCK_NAME, WriterLock
 from exporter.errors import StateError
+from exporter.file_lock import FileLock
+
+LOCK_NAME = "a.lock"
 
 HOLDER = """
 import sys
 from pathlib import Path
-from exporter.accesslog.lock import WriterLock
-lock = WriterLock.take(Path(sys.argv[1]))
+from exporter.file_lock import FileLock
+lock = FileLock.take(Path(sys.argv[1]) / 'a.lock')
 print("held" if lock else "refused", flush=True)
 sys.stdin.read()
 """
@@ -28,11 +30,11 @@ def tight_umask() -> Iterator[None]:
 
 
 def test_only_one_holds_the_lock_until_it_is_released(tmp_path: Path) -> None:
-    first = WriterLock.take(tmp_path)
+    first = FileLock.take(tmp_path / LOCK_NAME)
     assert first is not None
-    assert WriterLock.take(tmp_path) is None
+    assert FileLock.take(tmp_path / LOCK_NAME) is None
     first.release()
-    second = WriterLock.take(tmp_path)
+    second = FileLock.take(tmp_path / LOCK_NAME)
     assert second is not None
     second.release()
 
@@ -43,15 +45,15 @@ def test_a_lock_whose_holder_was_killed_is_free(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=root) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        assert WriterLock.take(tmp_path) is None
+        assert FileLock.take(tmp_path / LOCK_NAME) is None
         holder.kill()
-    lock = WriterLock.take(tmp_path)
+    lock = FileLock.take(tmp_path / LOCK_NAME)
     assert lock is not None
     lock.release()
 
 
 def test_another_user_of_the_group_may_take_it_whatever_the_umask(tight_umask: None, tmp_path: Path) -> None:
-    lock = WriterLock.take(tmp_path)
+    lock = FileLock.take(tmp_path / LOCK_NAME)
     assert lock is not None
     assert stat.S_IMODE((tmp_path / LOCK_NAME).stat().st_mode) == 0o660
     lock.release()
@@ -59,4 +61,4 @@ def test_another_user_of_the_group_may_take_it_whatever_the_umask(tight_umask: N
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="No such file"):
-        WriterLock.take(tmp_path / "nowhere")
+        FileLock.take(tmp_path / "nowhere" / LOCK_NAME)

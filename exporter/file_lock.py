@@ -1,4 +1,4 @@
-"""Who may follow the logs: one process at a time for a state folder."""
+"""One process at a time: a lock that the system takes back when its process ends, however."""
 
 import fcntl
 import os
@@ -8,25 +8,23 @@ from typing import Self
 from exporter.errors import StateError
 from exporter.state import make_shared_file
 
-LOCK_NAME = "accesslogs.lock"
 
-
-class WriterLock:
-    """The right to write the store of a state folder; the system takes it back when the process ends, however."""
+class FileLock:
+    """The right to do what a file in the state folder stands for; `take` gives it."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
     @classmethod
-    def take(cls, folder: Path) -> Self | None:
+    def take(cls, path: Path) -> Self | None:
         """Return the lock, or None while another process holds it. Raises StateError if its file cannot be opened."""
-        path = folder / LOCK_NAME
         try:
             make_shared_file(path)
             descriptor = os.open(path, os.O_RDWR)
         except OSError as error:
-            reason = os.strerror(error.errno or 0)
-            raise StateError(f"{path} cannot be opened: {reason}; the group of {folder} must be able to") from error
+            raise StateError(
+                f"{path} cannot be opened: {error.strerror}; the group of {path.parent} must be able to"
+            ) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
