@@ -129,6 +129,11 @@ class LogFile:
         """Tell whether the first bytes that were read, or pinned, are these; at most SAMPLE_BYTES are remembered."""
         return self._head.startswith(sample)
 
+    @property
+    def known_bytes(self) -> int:
+        """How much was read, or pinned, of the file: what it is told by."""
+        return max(self.offset, len(self._head))
+
     def is_truncated(self) -> bool:
         """Tell whether the file has been emptied and perhaps filled anew since it was read."""
         if self.compressed:
@@ -141,6 +146,10 @@ class LogFile:
             self._empty_since_ns = self.modified_ns
         self.offset, self.skipping, self.at_end = 0, False, False
         self._head = self._tail = b""
+
+    def was_unread_since(self, time_ns: int) -> None:
+        """Have what was emptied out of the file from a time on looked for, as long as nothing is read of it."""
+        self._empty_since_ns = min(self._empty_since_ns, time_ns)
 
     def skip_to_end(self) -> None:
         """Put the position behind the last whole line; what comes after that is read."""

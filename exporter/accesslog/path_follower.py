@@ -14,7 +14,7 @@ from exporter.accesslog.position import Following, Mark, Position, Trouble
 from exporter.accesslog.recognition import (
     begins_like,
     end_in_copy,
-    find_copies,
+    find_copy,
     find_copy_under_way,
     find_marked,
     is_known,
@@ -79,6 +79,8 @@ class PathFollower:
             self._restore_file(position, generations)
         self._put_in_order(generations)
         self._take_in(self._unread_after_restart(following, generations), generations)
+        for newest in self._files[-1:]:
+            newest.was_unread_since(self._since_ns)  # it may have been copied, and written to since
 
     def following(self) -> Following:
         """Return what `restore` needs."""
@@ -124,7 +126,7 @@ class PathFollower:
     def read(self, budget_bytes: int) -> Iterator[Lines]:
         """Yield whole lines until there are no more, or about so many bytes have been read."""
         # Once something was read of a file, nobody asks any more what was emptied out of it before.
-        files = [file for file in self._files if file.offset or self._is_settled]
+        files = [file for file in self._files if file.offset or (self._is_settled and self._is_held(file))]
         for file in files:
             while budget_bytes > 0 and not file.at_end:
                 lines = self._read(file)
@@ -133,11 +135,14 @@ class PathFollower:
                 budget_bytes -= len(lines.block)
                 yield lines
 
+    def _is_held(self, file: LogFile) -> bool:
+        """Tell whether it would be noticed that a file was emptied before anything is read of it."""
+        return file is not self._files[-1] or file.compressed or file.known_bytes > 0
+
     def _look(self) -> None:
         live = look_at(self.path, live=True)
         if live is None:
             self.troubles.add(Trouble.MISSING)
-        # First, because copies are told by being no older than what was last seen of the file.
         if self._files and self._files[-1].is_truncated():
             self._follow_truncation(self._files[-1])
         self._pin_newest()
@@ -205,6 +210,8 @@ class PathFollower:
             return generations[place + 1 :]
         older = self._later_than(generations[:place], max(newest.unread_since_ns, self._since_ns))
         emptied = [one for one in older if not begins_like(one, newest)]
+        if len(emptied) < len(older):
+            self._folder_modified_ns = 0  # what may be a copy under way is looked at again
         if older and not newest.is_as_pinned:
             raise LogChanged(self.path)
         return [*emptied, *generations[place + 1 :]]
@@ -250,8 +257,8 @@ class PathFollower:
         """Read the rest of what was emptied from the copies that were made of it, then the file from its beginning."""
         rotated = [one for one in _settled(self.path) if not one.live and not self._has(one)]
         # Where there is none, the file was read on after it had been copied, and the copy holds nothing new.
-        copies = find_copies(file, rotated)
-        opened = open_all((copy, end_in_copy(copy, file)) for copy in copies[:1])
+        copy = find_copy(file, rotated)
+        opened = open_all([(copy, end_in_copy(copy, file))] if copy else [])
         self._files[-1:] = [*opened.files, file]
         self._refused += opened.refused
         self._happened(Counted.TRUNCATIONS)

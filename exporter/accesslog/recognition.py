@@ -31,14 +31,14 @@ def find_marked(mark: Mark, generations: Sequence[Generation]) -> Generation | N
     return found or next((one for one in others if _holds(one, mark)), None)
 
 
-def find_copies(file: LogFile, generations: Iterable[Generation]) -> list[Generation]:
-    """Return the copies that were made of a file before it was emptied, oldest first.
+def find_copy(file: LogFile, generations: Sequence[Generation]) -> Generation | None:
+    """Return the copy that was made last of a file before it was emptied; None where there is none.
 
-    A copy may be shorter than what was read: the original could be read on while it was copied.
+    It may be older than what was last seen of the file, which is written to until it is emptied, and
+    shorter than what was read of it.
     """
     mark = file.position().mark
-    newer = [one for one in generations if one.modified_ns >= mark.modified_ns]
-    return [one for one in newer if _holds(one, mark) or _is_shorter_copy(one, file)]
+    return next((one for one in reversed(generations) if _holds(one, mark) or _is_shorter_copy(one, file)), None)
 
 
 def begins_like(generation: Generation, file: LogFile) -> bool:
@@ -96,7 +96,7 @@ def _may_be(generation: Generation, mark: Mark) -> bool:
 
 
 def _is_shorter_copy(generation: Generation, file: LogFile) -> bool:
-    if generation.compressed or not 0 < generation.size_bytes < file.offset:
+    if generation.compressed or not 0 < generation.size_bytes < file.known_bytes:
         return False
     with suppress(OSError), closing(open_source(generation)) as source:
         return file.began_with(source.read(0, SAMPLE_BYTES))
@@ -116,8 +116,6 @@ def _holds(generation: Generation, mark: Mark) -> bool:
 
 
 def _opened_holds(generation: Generation, mark: Mark) -> bool:
-    if not generation.compressed and generation.size_bytes < mark.offset:
-        return False
     with suppress(LogDamaged), closing(open_source(generation)) as source:
         return holds(source, mark)
     return False

@@ -35,6 +35,7 @@ class World:
     clock: Clock = field(default_factory=Clock)
     written: list[int] = field(default_factory=list)
     read: list[int] = field(default_factory=list)
+    written_in_vain: set[int] = field(default_factory=set)
     dated: int = 0
     remembered_files: int = path_follower.REMEMBERED_FILES
     happened: Counter[Counted] = field(default_factory=Counter)
@@ -57,6 +58,15 @@ class World:
             with (to or self.path).open("a") as file:
                 file.write(f"line {number}\n")
             self.written.append(number)
+
+    def write_in_vain(self) -> None:
+        """Write a line that is in no file once the log is emptied, and may have been read before."""
+        self.written_in_vain.add(len(self.written))
+        self.write()
+
+    def missing(self) -> list[int]:
+        """Return the lines that should have been read and were not."""
+        return sorted(set(self.written) - set(self.read) - self.written_in_vain)
 
     def write_part(self, text: str) -> None:
         with self.path.open("a") as file:

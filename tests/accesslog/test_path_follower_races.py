@@ -5,31 +5,18 @@
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations_with_replacement
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 
+from tests.accesslog.interruptions import BEFORE, NEVER, Interruption, Step, copy, empty, interrupted
 from tests.accesslog.log_world import World, read_everything
 
 FULL = os.environ.get("SOAK") == "full"
 SAMPLE = 60
-NEVER = 10**6
-CALLS = ("open", "pread", "fstat", "stat", "listdir")
-Step = Callable[[World], None]
-
-
-def copy(world: World) -> None:
-    for number in sorted(world.numbers(), reverse=True):
-        world.rotated(number).rename(world.rotated(number + 1))
-    shutil.copyfile(world.path, world.rotated(1))
-
-
-def empty(world: World) -> None:
-    os.truncate(world.path, 0)
 
 
 def write(world: World) -> None:
@@ -54,47 +41,6 @@ ROTATIONS: Mapping[str, Sequence[Step]] = {
 }
 
 
-class Interruption:
-    """Does steps between system calls: the nth step before the call whose number is the nth of `moments`."""
-
-    def __init__(self, world: World, steps: Sequence[Step], moments: Sequence[int]) -> None:
-        self.calls = 0
-        self._world = world
-        self._steps = list(zip(moments, steps, strict=True))
-        self._is_busy = False
-
-    def before_a_call(self) -> None:
-        if self._is_busy:
-            return
-        self._is_busy = True
-        while self._steps and self._steps[0][0] <= self.calls:
-            self._steps.pop(0)[1](self._world)
-        self.calls += 1
-        self._is_busy = False
-
-    def finish(self) -> None:
-        """Do the steps that were to come after the last call."""
-        self._is_busy = True
-        for _, step in self._steps:
-            step(self._world)
-
-
-def interrupted(monkeypatch: pytest.MonkeyPatch, interruption: Interruption, work: Callable[[], None]) -> None:
-    with monkeypatch.context() as patch:
-        for name in CALLS:
-            patch.setattr(os, name, between(interruption, getattr(os, name)))
-        work()
-    interruption.finish()
-
-
-def between(interruption: Interruption, call: Callable[..., Any]) -> Callable[..., Any]:
-    def called(*arguments: Any, **named: Any) -> Any:
-        interruption.before_a_call()
-        return call(*arguments, **named)
-
-    return called
-
-
 def moments(steps: Sequence[Step], calls: int) -> Sequence[Sequence[int]]:
     """Return when each step happens: some at one moment, the rest at a later one; all such cases, or a sample."""
     cases = [
@@ -105,35 +51,9 @@ def moments(steps: Sequence[Step], calls: int) -> Sequence[Sequence[int]]:
     return cases if FULL else Random(calls).sample(cases, min(SAMPLE, len(cases)))
 
 
-def nothing_read(world: World) -> None:
-    world.write(3)
-
-
-def read_to_the_end(world: World) -> None:
-    world.write(3)
-    world.look()
-
-
-def something_unread(world: World) -> None:
-    world.write(3)
-    world.look()
-    world.write(3)
-
-
-def several_unread(world: World) -> None:
-    """Leave what takes a while to read before the live file."""
-    world.write(3)
-    world.look()
-    for _ in range(2):
-        world.write(2)
-        copy(world)
-        empty(world)
-    world.write(1)
-
-
 @pytest.mark.parametrize("rotation", ROTATIONS)
 @pytest.mark.parametrize("restarts", [False, True], ids=["", "restarting"])
-@pytest.mark.parametrize("before", [nothing_read, read_to_the_end, something_unread, several_unread])
+@pytest.mark.parametrize("before", BEFORE)
 def test_a_rotation_between_any_two_system_calls_loses_and_doubles_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: Step, restarts: bool, rotation: str
 ) -> None:

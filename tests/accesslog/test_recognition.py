@@ -10,7 +10,7 @@ import pytest
 from exporter.accesslog.generations import Generation, find_generations
 from exporter.accesslog.logfile import LogFile, open_logfile
 from exporter.accesslog.position import Mark
-from exporter.accesslog.recognition import begins_like, find_copies, find_marked, is_known
+from exporter.accesslog.recognition import begins_like, find_copy, find_marked, is_known
 
 TEXT = b"one\ntwo\nthree\n"
 
@@ -108,22 +108,35 @@ def test_a_file_that_nothing_was_read_of_is_found_by_its_inode_alone(log: Path) 
     assert found_name(Mark(live.inode + 1, live.modified_ns), log) is None
 
 
-def test_copies_of_an_emptied_file_are_found_oldest_first_even_if_shorter(log: Path) -> None:
+def test_the_newest_copy_of_an_emptied_file_is_found_even_if_shorter(log: Path) -> None:
     file = read_file(log)
-    log.with_name("access.log.4").write_bytes(b"older\n" * 20)
-    log.with_name("access.log.3").touch()
-    log.with_name("access.log.2").write_bytes(TEXT[:-6])
-    log.with_name("access.log.1").write_bytes(TEXT + b"four\n")
+    log.with_name("access.log.5").write_bytes(TEXT + b"four\n")
+    log.with_name("access.log.4").write_bytes(TEXT[:-6])
+    log.with_name("access.log.2").touch()
+    log.with_name("access.log.1").write_bytes(b"of another beginning\n" * 20)
     os.truncate(log, 0)
-    copies = find_copies(file, generations(log)[:-1])
-    assert [Path(one.path).name for one in copies] == ["access.log.2", "access.log.1"]
+    assert copy_name(file, log) == "access.log.4"
+    log.with_name("access.log.3").write_bytes(TEXT + b"four\n")
+    assert copy_name(file, log) == "access.log.3"
 
 
-def test_a_file_older_than_what_was_last_seen_is_no_copy(log: Path) -> None:
+def test_a_copy_is_found_though_the_file_was_written_to_before_it_was_emptied(log: Path) -> None:
     copy = log.with_name("access.log.1")
     copy.write_bytes(TEXT)
     os.utime(copy, (1000, 1000))
-    assert find_copies(read_file(log), generations(log)[:-1]) == []
+    assert copy_name(read_file(log), log) == "access.log.1"
+
+
+def test_a_copy_is_found_though_less_was_copied_than_is_known_of_the_unread_file(log: Path) -> None:
+    log.with_name("access.log.1").write_bytes(TEXT[:-6])
+    file = open_logfile(generations(log)[-1])
+    file.pin()
+    assert copy_name(file, log) == "access.log.1"
+
+
+def copy_name(file: LogFile, log: Path) -> str | None:
+    found = find_copy(file, generations(log)[:-1])
+    return Path(found.path).name if found else None
 
 
 def test_a_copy_that_is_still_being_made_begins_like_its_original(log: Path) -> None:
