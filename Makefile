@@ -33,8 +33,12 @@ endif
 test: packages lint ## run every check and every test
 	$(BIN)/python -m pytest
 
-soak: packages $(TO_TEST) ## run the long tests at their full length (15 minutes)
-	SOAK=full $(BIN)/python -m pytest tests/accesslog/test_follower_model.py tests/accesslog/test_path_follower_races.py tests/end_to_end/test_access_logs_exact.py
+LONG_TESTS := $(addprefix tests/,\
+	accesslog/test_copytruncate_races.py accesslog/test_follower_model.py accesslog/test_path_follower_races.py \
+	end_to_end/test_access_logs_exact.py end_to_end/test_restart_killed.py end_to_end/test_resubscribe_killed.py)
+
+soak: packages $(TO_TEST) ## run the long tests at their full length (20 minutes)
+	SOAK=full $(BIN)/python -m pytest $(LONG_TESTS)
 
 lint: $(TO_TEST) ## check style and types
 	$(BIN)/ruff check

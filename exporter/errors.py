@@ -11,6 +11,9 @@ MastodonExporterError
 ├── RedisError               Mastodon's Redis cannot be used
 ├── JobRunning               the same repair is under way already
 ├── BackupError              a backup of subscriptions cannot be written, or cannot be trusted
+├── MediaStoreError          a store of media objects does not do what was asked
+│   ├── StoreUnavailable     it may do so later: throttled, cut off, timed out, in trouble itself
+│   └── StoreRefused         it will not: forbidden, no such bucket, wrong keys; or it cannot be trusted with objects
 ├── ListenError              the address to listen on cannot be used
 ├── RequestRefused           an HTTP request that gets no answer but an error; carries the status
 ├── TargetError              a probe was asked for something it will not do
@@ -100,6 +103,18 @@ class JobRunning(MastodonExporterError):
 
 class BackupError(MastodonExporterError):
     """A backup of subscriptions cannot be written, or what was named is none that can be trusted."""
+
+
+class MediaStoreError(MastodonExporterError):
+    """A store of media objects does not do what was asked; the message tells which store, and what it answered."""
+
+
+class StoreUnavailable(MediaStoreError):
+    """The store may do so later; it was tried as often as is allowed. Never means that an object is not there."""
+
+
+class StoreRefused(MediaStoreError):
+    """The store will not do so until somebody changes a setting."""
 
 
 class ListenError(MastodonExporterError):

@@ -22,7 +22,8 @@ from exporter.collectors.sidekiq import SidekiqFamilies
 from exporter.collectors.store_collector import StoreCollector, StoreFamilies, StoreReading
 from exporter.collectors.subscriptions import HUB_STATES, SubscriptionCounts, subscription_families
 from exporter.config import CHECK_NAMES, AccessLog, Config, Instance
-from exporter.ledger import RESUBSCRIBE, Ledger, ResubscribeResult
+from exporter.ledger import RESUBSCRIBE, Ledger, MediaResult, ResubscribeResult
+from exporter.mastodon.attachments import MediaClass
 from exporter.mastodon.database import Database
 from exporter.mastodon.redis_server import RedisServer
 from exporter.mastodon.senders import CALLBACK_AGENTS
@@ -71,7 +72,15 @@ What Mastodon's database and Redis say, and what repairs have written into the l
 collector of its own. A store that is down, or that has not answered after half of the scrape's time (at most 4 s), has
 no series in that scrape, save `mastodon_exporter_collector_success` 0. What is not configured has none at all.
 
-`collector` is one of the headings below. Further closed sets: `state`: {states}; `result`: {results}.
+`collector` is one of the headings below. Further closed sets:
+
+- `state`: {states}
+- `result` of an account: {results}
+- `class`: {classes}
+- `result` of an object: {object_results}
+
+What a repair was told of an object, and what became of it when it was tried again in the same run, are both in
+`mastodon_media_sync_objects_total`, which never goes back; `mastodon-remedy jobs` tells what became of it in the end.
 
 Subscriptions are there only where the server speaks PubSubHubbub, to Mastodon 2.9. To count them takes PostgreSQL a
 second or two where 100,000 accounts are subscribed to, so that it is done in the background every 5 minutes. It starts
@@ -96,7 +105,12 @@ def page() -> str:
             reasons=_listed(UnparsedReason), troubles=_listed(Trouble), agents=_listed(CALLBACK_AGENTS)
         ),
         *_table(families([_full_record()], ["name"])),
-        _STORES.format(states=_listed(HUB_STATES), results=_listed(ResubscribeResult)),
+        _STORES.format(
+            states=_listed(HUB_STATES),
+            results=_listed(ResubscribeResult),
+            classes=_listed(MediaClass),
+            object_results=_listed(MediaResult),
+        ),
         *_store_tables(),
         _EXPORTER,
         *_table(_exporter_families()),
@@ -151,8 +165,8 @@ class _Silent:
     def probe(self, instance: Instance, checks: object, timeout_seconds: float) -> InstanceReport:
         raise NotImplementedError(instance.name)
 
-    def network_up(self, control: object) -> bool:
-        return bool(control)
+    def network_up(self, control: object, timeout_seconds: float) -> bool:
+        return bool(control) and timeout_seconds > 0
 
 
 def _exporter_families() -> Iterator[Metric]:

@@ -2,6 +2,7 @@
 
 from tests.postgres import postgres
 from tests.redis_server import one_redis, redis_server
+from tests.seaweedfs import s3_servers
 from tests.skips import pytest_make_collect_report, pytest_runtest_makereport
 
 pytest_plugins = ("pytester",)
@@ -13,4 +14,5 @@ __all__ = [
     "pytest_plugins",
     "pytest_runtest_makereport",
     "redis_server",
+    "s3_servers",
 ]

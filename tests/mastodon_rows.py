@@ -72,6 +72,26 @@ def add_user(target: Target, account_id: int, **columns: object) -> int:
     return _insert(target, "users", {"account_id": account_id, **columns}, defaults)
 
 
+def add_media(target: Target, file_name: str | None = "0123456789abcdef.jpeg", **columns: object) -> int:
+    """Add a media attachment, by default a local JPEG without a post, and return its id."""
+    return add_file(target, "media_attachments", "file", file_name, **columns)
+
+
+def add_file(target: Target, table: str, attachment: str, file_name: str | None, **columns: object) -> int:
+    """Add a row with a file, written just now by the newest rules of that version, and return its id."""
+    defaults = {
+        f"{attachment}_content_type": "image/jpeg",
+        f"{attachment}_file_size": 20_000,
+        f"{attachment}_updated_at": now(),
+        f"{attachment}_storage_schema_version": 1,
+        "shortcode": f"smile{next(_NUMBERS)}" if table == "custom_emojis" else None,
+        "url": f"https://news.example/{next(_NUMBERS)}",
+        "account_id": 1 if table == "imports" else None,
+        "type": 0,
+    }
+    return _insert(target, table, {f"{attachment}_file_name": file_name, **columns}, defaults)
+
+
 def add_row(target: Target, table: str, **columns: object) -> int:
     """Add a row of any other table, and return its id."""
     return _insert(target, table, columns)

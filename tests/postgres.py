@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -131,6 +131,15 @@ class Postgres:
             stopped.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
             stopped.wait(timeout=60)
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let the server take connections, and answer nothing."""
+        self._signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._signal(signal.SIGCONT)
+
     def restart(self) -> None:
         """Stop the server and start it again on the same port."""
         self.stop()
@@ -179,6 +188,15 @@ class Postgres:
         except psycopg2.OperationalError:
             return False
         return True
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Send a signal to every process of the server, which starts no more of them once it is stopped."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        for child in map(int, children):
+            with suppress(ProcessLookupError):  # some come and go
+                os.kill(child, number)
 
     def _as_user(self) -> dict[str, Any]:
         # PostgreSQL refuses to run as root.

@@ -9,7 +9,7 @@ set -eu
 # program:package; PROGRAMS and the place below are other ones while this script itself is tested.
 STORES="postgres:postgresql pgbouncer:pgbouncer redis-server:redis-server"
 PROGRAMS=${TEST_PROGRAMS:-nginx:nginx-light promtool:prometheus mtail:mtail $STORES}
-BENCHMARK_PROGRAMS="prometheus-blackbox-exporter:prometheus-blackbox-exporter"
+BENCHMARK_PROGRAMS="prometheus-blackbox-exporter:prometheus-blackbox-exporter rclone:rclone"
 
 # While packages are installed, this file keeps their services from starting.
 POLICY=${TEST_POLICY:-/usr/sbin/policy-rc.d}

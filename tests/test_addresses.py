@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.addresses import AddressKind, AddressRule, kind_of, rule_for_own_addresses
+from exporter.addresses import AddressKind, AddressRule, kind_of, known_address, rule_for_own_addresses
 
 KINDS = {
     "1.1.1.1": AddressKind.PUBLIC,
@@ -84,3 +84,21 @@ def test_a_server_may_lead_to_its_own_kind_if_all_its_addresses_are_of_it(
     rule = rule_for_own_addresses(own)
     assert [address for address in permitted if not rule.permits(address)] == []
     assert [address for address in refused if rule.permits(address)] == []
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("0:0::1", "::1"),
+        ("localhost", "127.0.0.1"),
+        ("LOCALHOST", "127.0.0.1"),
+        ("hub.localhost", "127.0.0.1"),
+        ("hub.example", None),
+        ("notlocalhost", None),
+        ("localhost.example", None),
+        ("", None),
+    ],
+)
+def test_an_address_is_known_without_a_look_up_where_the_host_says_it(host: str, address: str | None) -> None:
+    assert known_address(host) == address

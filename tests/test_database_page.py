@@ -18,8 +18,10 @@ from exporter.errors import DatabaseError
 from exporter.mastodon.database import Database
 from exporter.mastodon.database_look import look_over_database
 from exporter.mastodon.known import Domains, known_accounts
+from exporter.mastodon.media_rules import read_rejected_domains
 from exporter.mastodon.schedule import jobs_by_shape
 from exporter.mastodon.shape import Shape, read_shape
+from exporter.media.plan import Filters, Part, Plan
 from exporter.subscriptions.account_rows import AccountRows
 from exporter.subscriptions.backup import back_up
 from exporter.subscriptions.backup_file import open_backup
@@ -30,6 +32,7 @@ from exporter.subscriptions.undelete import undelete
 from tests.database_roles import documented_role
 from tests.mastodon_rows import (
     add_account,
+    add_file,
     add_followed_account,
     add_remote_account,
     add_subscription,
@@ -168,7 +171,7 @@ def test_the_roles_for_deliveries_list_and_restart(postgres: Postgres, version: 
     with database_of(documented_role(postgres, owner, "deliveries restart")) as database:
         stores = DeliveryStores(database, None)
         (standing,) = stores.standings(["gone.example"])
-        stores.restart(standing)
+        stores.restart(standing, lambda: None)
         assert is_refused(database, "DELETE FROM accounts")
     assert postgres.run(owner, "SELECT * FROM unavailable_domains") == []
 
@@ -181,6 +184,26 @@ def test_the_rights_for_deliveries_can_be_given_where_no_domain_is_ever_given_up
     with database_of(documented_role(postgres, owner, "deliveries restart")) as database:
         assert not shape_of(database).has("unavailable_domains")
         assert is_refused(database, "DELETE FROM accounts")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_role_for_media_reads_every_row_that_has_files(postgres: Postgres, version: str) -> None:
+    owner = postgres.new_database(version)
+    account = add_account(owner)
+    add_file(owner, "media_attachments", "file", "a.png", account_id=account)
+    add_file(owner, "preview_cards", "image", "b.png", url="https://remote.example/page")
+    with database_of(documented_role(postgres, owner, "media")) as database:
+        shape = shape_of(database)
+        for part in Part:
+            plan = Plan(database, shape, Filters(part=part, since=datetime(2000, 1, 1, tzinfo=UTC)))
+            pages = list(plan.pages())
+            assert sum(plan.totals().values()) == sum(page.rows for page in pages) == (2 if part is Part.ALL else 1)
+            assert all(plan.reread(one) for page in pages for one in page.attachments)
+        with database.reading() as reading:
+            assert "remote.example" not in read_rejected_domains(reading, shape)
+        assert is_refused(database, "SELECT private_key FROM accounts")
+        assert is_refused(database, "SELECT text FROM statuses")
+        assert is_refused(database, "DELETE FROM media_attachments")
 
 
 def test_rights_that_are_given_again_do_no_harm(postgres: Postgres) -> None:

@@ -16,8 +16,8 @@ ROWS = (
     {"accesslog", "collectors", "deliveries", "demo", "media", "probes", "statuspage", "subscriptions"},
     {"ledger", "mastodon"},
     {"file_lock", "sqlite_file"},
-    {"state"},
-    {"addresses", "config", "logs"},
+    {"state", "third_party_connection", "third_party_url"},
+    {"addresses", "authorities", "config", "logs"},
     {"errors"},
 )
 # The status page shows results as they are.

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 
 import click
 
@@ -104,7 +105,7 @@ def restart_command(  # noqa: PLR0913 click hands over each option as an argumen
         if not _may_go_on(len(todo), yes=yes):
             click.echo("mastodon-remedy: nothing was changed", err=True)
             return FAILED
-        _restart(config, stores, todo)
+        _restart(config, stores, standings)
     _tell(standings, RestartResult.RESTARTED, form)
     if any(one.is_given_up for one in todo):
         click.echo(f"mastodon-remedy: {_CACHE}", err=True)
@@ -149,13 +150,14 @@ def _may_go_on(count: int, *, yes: bool) -> bool:
 
 
 def _restart(config: Config, stores: DeliveryStores, standings: Sequence[Standing]) -> None:
-    if not standings:
-        return
+    restarted = Series("delivery_domains", (RestartResult.RESTARTED.value,))
     with closing(Ledger.open(state_folder(config, os.environ))) as ledger, ledger.start(RESTART_JOB) as job:
-        for standing in standings:
+        # A run that was killed may have done all of these but this.
+        job.forget(*(standing.key for standing in standings if not standing.is_troubled))
+        for standing in (one for one in standings if one.is_troubled):
             job.check()
-            stores.restart(standing)
-            job.add(Series("delivery_domains", (RestartResult.RESTARTED.value,)), 1)
+            stores.restart(standing, partial(job.count_once, standing.key, restarted))
+            job.forget(standing.key)
 
 
 def _tell(standings: Sequence[Standing], done: RestartResult, form: str) -> None:

@@ -2,17 +2,29 @@
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import click
+from rich.filesize import decimal
 
 from exporter.cli.arguments import CONTEXT_SETTINGS, Command, everywhere, read_named_config
 from exporter.cli.ending import FAILED
+from exporter.cli.job_document import job_object
 from exporter.config import Config
-from exporter.ledger import JobRecord, JobState, Series, ask_to_stop, read_ledger
+from exporter.ledger import (
+    MEDIA_SYNC,
+    MEDIA_SYNC_BYTES,
+    MEDIA_SYNC_OBJECTS,
+    JobRecord,
+    JobState,
+    MediaResult,
+    Series,
+    ask_to_stop,
+    read_ledger,
+)
 from exporter.ledger.times import utc_text
 from exporter.state import state_folder
 
@@ -67,7 +79,7 @@ def cancel(*, job: str, dry_run: bool) -> int:
 
 def jobs_document(records: Sequence[JobRecord]) -> str:
     """Return runs of jobs as one JSON document, in the order given."""
-    return json.dumps([_object(record) for record in records], indent=2)
+    return json.dumps([job_object(record) for record in records], indent=2)
 
 
 def _folder() -> Path:
@@ -95,36 +107,6 @@ def _not_running(job: str) -> str:
     return f"{job} is not running, it ended{ended} as {record.state}{others}"
 
 
-def _object(record: JobRecord) -> dict[str, Any]:
-    return {
-        "job": record.job,
-        "state": record.state.value,
-        "started": _iso_text(record.started_timestamp_seconds),
-        "ended": _iso_text(record.ended_timestamp_seconds),
-        "heartbeat": _iso_text(record.heartbeat_timestamp_seconds),
-        "counts": _nested(record.counts),
-        "gauges": _nested(record.gauges),
-    }
-
-
-def _iso_text(timestamp_seconds: float | None) -> str | None:
-    if timestamp_seconds is None:
-        return None
-    return datetime.fromtimestamp(timestamp_seconds, UTC).isoformat(timespec="seconds")
-
-
-def _nested(values: Mapping[Series, float]) -> dict[str, Any]:
-    """Return values by series name, and below it by one label value after the other where it has labels."""
-    document: dict[str, Any] = {}
-    for series, value in sorted(values.items(), key=lambda one: one[0].columns):
-        *above, last = (series.name, *series.labels)
-        place = document
-        for name in above:
-            place = place.setdefault(name, {})
-        place[last] = int(value) if float(value).is_integer() else value
-    return document
-
-
 def _lines(records: Sequence[JobRecord]) -> Iterator[str]:
     if not records:
         yield _NOTHING
@@ -140,10 +122,29 @@ def _lines(records: Sequence[JobRecord]) -> Iterator[str]:
 def _row(record: JobRecord) -> tuple[str, ...]:
     until = record.ended_timestamp_seconds or record.heartbeat_timestamp_seconds
     took = timedelta(seconds=round(until - record.started_timestamp_seconds))
-    what = ", ".join([*_words(record.counts), *_words(record.gauges)])
-    return record.job, record.state.value, utc_text(record.started_timestamp_seconds), str(took), what or "-"
+    words = _media_words(record) if record.job == MEDIA_SYNC else [*_words(record.counts), *_words(record.gauges)]
+    return (
+        record.job,
+        record.state.value,
+        utc_text(record.started_timestamp_seconds),
+        str(took),
+        ", ".join(words) or "-",
+    )
 
 
 def _words(values: Mapping[Series, float]) -> Iterable[str]:
     ordered = sorted(values.items(), key=lambda one: one[0].columns)
     return (f"{' '.join(series.labels) or series.name.replace('_', ' ')} {value:.16g}" for series, value in ordered)
+
+
+def _media_words(record: JobRecord) -> Iterator[str]:
+    """Yield what a media sync has done, all its classes together."""
+    counts: Counter[str] = Counter()
+    for series, count in record.counts.items():
+        counts[series.labels[-1] if series.name == MEDIA_SYNC_OBJECTS else series.name] += count
+    yield from (f"{result} {counts[result]}" for result in MediaResult if counts[result])
+    if counts[MEDIA_SYNC_BYTES]:
+        yield decimal(counts[MEDIA_SYNC_BYTES])
+    if record.progress:
+        parts = record.progress.values()
+        yield f"{sum(one.done for one in parts)} of {sum(one.total for one in parts)} rows"

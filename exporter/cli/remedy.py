@@ -11,6 +11,7 @@ from exporter.cli.lazy_group import LazyGroup
 _COMMANDS = {
     "subscriptions": "exporter.cli.subscriptions:subscriptions",
     "deliveries": "exporter.cli.deliveries:deliveries",
+    "media": "exporter.cli.media:media",
     "jobs": "exporter.cli.jobs:jobs",
 }
 

@@ -26,6 +26,7 @@ _COLOURS = {
     Result.REFUSED: "red",
     Result.FAILED: "red",
 }
+_ROWS = {result: click.style(_ROW, fg=_COLOURS.get(result)) for result in Result}
 
 
 def tell_planned(planned: Iterable[AccountResult], form: str) -> None:
@@ -72,7 +73,7 @@ def _rows(results: Iterable[AccountResult]) -> Iterator[str]:
     for number, one in enumerate(results):
         if not number:
             yield click.style(_HEADING, bold=True)
-        yield click.style(_ROW.format(one.account_id, one.result, visible(one.detail)), fg=_COLOURS.get(one.result))
+        yield _ROWS[one.result].format(one.account_id, one.result, visible(one.detail))
 
 
 def _summary(counts: Mapping[Result, int]) -> Iterator[str]:

@@ -1,15 +1,13 @@
 """One run of `mastodon-remedy subscriptions resubscribe`, from the question whether to go on to the exit code."""
 
 import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from types import FrameType
 
 import click
 
@@ -18,6 +16,7 @@ from exporter.addresses import AddressRule
 from exporter.cli.ending import FAILED, INTERRUPTED
 from exporter.cli.resubscribe_output import tell_planned, tell_results
 from exporter.cli.row_progress import row_progress
+from exporter.cli.stoppable import stoppable
 from exporter.config import Config, Instance
 from exporter.errors import DatabaseError, StoreError
 from exporter.ledger import RESUBSCRIBE, Job, JobState, Ledger
@@ -28,19 +27,21 @@ from exporter.state import state_folder
 from exporter.subscriptions.account_rows import AccountRows, server_name, subscriber_shape
 from exporter.subscriptions.attempt import AccountResult, Attempt
 from exporter.subscriptions.callbacks import callback_url, own_instance
+from exporter.subscriptions.hub_answer import HubAnswer
 from exporter.subscriptions.hub_client import HubClient
-from exporter.subscriptions.hub_post import EXEMPTIBLE
 from exporter.subscriptions.resubscribe import Plan, Resubscribing, Way, planned_for
 from exporter.subscriptions.run_record import RunRecord
 from exporter.subscriptions.secrets_file import SECRETS_NAME, SecretsFile
 from exporter.subscriptions.selection import Candidate, Candidates, Form, Selection
 from exporter.subscriptions.settling import Settling
+from exporter.subscriptions.signature import Signer
 from exporter.subscriptions.signing_account import read_signer
+from exporter.third_party_connection import EXEMPTIBLE
 
 APPLICATION = "mastodon-remedy resubscribe"
 STATEMENT_TIMEOUT_SECONDS = 120.0
-
-_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+HUBS_REMEMBERED = 65_536
+"""Of so many URLs a dry run remembers whether they would be refused; accounts of one server share few."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,8 @@ class _Remedy:
         if selection.form is Form.PENDING:
             words = "its hub would be given another chance to have verified it"
             return (AccountResult(one.account_id, Result.PLANNED, words) for one in pending(self.folder, self.name))
-        return map(_planned, self.candidates.chosen(selection))
+        refusal = lru_cache(HUBS_REMEMBERED)(self._hubs(None).refusal)
+        return (_planned(candidate, refusal) for candidate in self.candidates.chosen(selection))
 
     def run(self, selection: Selection, manner: Manner) -> int:
         """Ask whether to go on, go on, and tell what came of it."""
@@ -122,7 +124,7 @@ class _Remedy:
     def _carry_out(self, plan: Plan | None, record: RunRecord, job: Job) -> bool:
         """Do what was planned, or settle what is pending; return whether that was interrupted."""
         total = len(plan.turns) + len(plan.skipped) if plan else record.secrets.count()
-        with row_progress("accounts", total) as advance, _stoppable(job) as check:
+        with row_progress("accounts", total) as advance, stoppable(job, "settling what is under way") as check:
             settling = Settling(AccountRows(self.database), record.secrets, job, lambda _told: advance(1))
             run = Resubscribing(record, self._way(), self.candidates, settling, check)
             try:
@@ -132,11 +134,14 @@ class _Remedy:
         return False
 
     def _way(self) -> Way:
-        user_agent = f"mastodon-exporter/{__version__} (+{self.instance.url})"
         settings = self.config.subscriptions
         signer = read_signer(self.database, self.shape, self.instance.domain) if settings.sign else None
+        return Way(settings, self._hubs(signer), self.instance.url)
+
+    def _hubs(self, signer: Signer | None) -> HubClient:
+        user_agent = f"mastodon-exporter/{__version__} (+{self.instance.url})"
         rule = AddressRule(EXEMPTIBLE) if self.config.allow_private_addresses else AddressRule()
-        return Way(settings, HubClient(user_agent, rule, signer=signer), self.instance.url)
+        return HubClient(user_agent, rule, signer=signer)
 
     def _announce(self, plan: Plan | None, touched: int) -> None:
         if plan is None:
@@ -178,9 +183,11 @@ def _tell_of_others(secrets: SecretsFile) -> None:
         )
 
 
-def _planned(candidate: Candidate) -> AccountResult:
+def _planned(candidate: Candidate, refusal: Callable[[str], HubAnswer | None]) -> AccountResult:
     if candidate.why_not is not None:
         return AccountResult(candidate.account_id, Result.SKIPPED, candidate.why_not)
+    if refused := refusal(candidate.hub_url):
+        return AccountResult(candidate.account_id, Result.REFUSED, refused.detail)
     return AccountResult(candidate.account_id, Result.PLANNED, f"{candidate.hub_url} would be asked")
 
 
@@ -190,31 +197,6 @@ def _may_go_on(count: int, *, yes: bool) -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise click.UsageError(f"{count} accounts, and nobody to ask: say --yes; --dry-run shows which they are")
     return click.confirm("Go on?", err=True)
-
-
-@contextmanager
-def _stoppable(job: Job) -> Iterator[Callable[[], None]]:
-    """Give what raises KeyboardInterrupt once one of _STOPPING, or `jobs cancel`, came; a second one cuts all short."""
-    asked_to_stop = threading.Event()
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        click.echo("mastodon-remedy: settling what is under way", err=True)
-        asked_to_stop.set()
-        signal.signal(number, signal.default_int_handler)
-
-    def check() -> None:
-        job.check()
-        if asked_to_stop.is_set():
-            raise KeyboardInterrupt
-
-    # nohup ignores SIGHUP, and a shell SIGINT of what runs in the background: so it stays.
-    heeded = [number for number in _STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, stop) for number in heeded}
-    try:
-        yield check
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _ended(job: Job, record: RunRecord, *, is_interrupted: bool) -> int:

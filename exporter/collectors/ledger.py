@@ -3,24 +3,30 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from exporter.ledger import (
+    MEDIA_SYNC,
+    MEDIA_SYNC_BYTES,
+    MEDIA_SYNC_OBJECTS,
     RESUBSCRIBE,
     RESUBSCRIBE_ACCOUNTS,
     RESUBSCRIBE_PENDING,
     JobRecord,
     JobState,
     LedgerRecord,
+    MediaResult,
     ResubscribeResult,
     Series,
     read_ledger,
 )
+from exporter.mastodon.attachments import MediaClass
 
 _WITHOUT_LABELS = ((),)
-_JOBS = (RESUBSCRIBE,)
+_JOBS = (MEDIA_SYNC, RESUBSCRIBE)
 """Jobs that are shown as not running before they ever ran."""
 
 
@@ -48,6 +54,20 @@ _COUNTERS = (
         "Accounts that were to be subscribed again, by what became of it.",
         ("result",),
         [(result.value,) for result in ResubscribeResult],
+    ),
+    _Shown(
+        MEDIA_SYNC_OBJECTS,
+        "mastodon_media_sync_objects",
+        "Objects of media that were to be moved, by what became of them.",
+        ("class", "result"),
+        list(product(MediaClass, MediaResult)),
+    ),
+    _Shown(
+        MEDIA_SYNC_BYTES,
+        "mastodon_media_sync_bytes",
+        "Bytes of media that were copied, or written where they belong.",
+        ("class",),
+        [(name.value,) for name in MediaClass],
     ),
 )
 _GAUGES = (
@@ -85,7 +105,21 @@ def _families(record: LedgerRecord) -> Iterator[Metric]:
     for shown in _GAUGES:
         gauge = GaugeMetricFamily(shown.name, shown.documentation, labels=shown.labels)
         yield _filled(gauge, shown.values(record.gauges))
+    yield from _media_families(record.latest().get(MEDIA_SYNC))
     yield from _job_families(record)
+
+
+def _media_families(latest: JobRecord | None) -> Iterator[Metric]:
+    progress = latest.progress if latest else {}
+    total = {name: float(one.total) for name, one in progress.items()}
+    done = {name: float(one.done) for name, one in progress.items()}
+    for name, documentation, values in (
+        ("mastodon_media_sync_rows", "Rows with files that the latest media sync has to see to.", total),
+        ("mastodon_media_sync_rows_done", "Rows with files that the latest media sync has seen to.", done),
+    ):
+        family = GaugeMetricFamily(name, documentation, labels=("class",))
+        known = {media_class.value: 0.0 for media_class in MediaClass}
+        yield _filled(family, {(media_class,): value for media_class, value in {**known, **values}.items()})
 
 
 def _job_families(record: LedgerRecord) -> Iterator[Metric]:

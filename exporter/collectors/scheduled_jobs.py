@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -35,14 +36,25 @@ class _Shown:
     first_seen: float
 
 
+@dataclass(frozen=True)
+class JobDatabase:
+    """One database by two connections: `asked` at each scrape, `counting` for questions that take longer than one."""
+
+    asked: Database
+    counting: Database
+
+
 class ScheduledJobFamilies:
-    """The jobs of one server, by its Redis, its database, or both. Not for several threads at once."""
+    """The jobs of one server, by its Redis, its database, or both. Not for several threads at once.
+
+    Of the database, a scrape itself asks for the shape only, which shows whether it can be reached.
+    """
 
     name = "scheduled_jobs"
 
     def __init__(
         self,
-        database: Database | None,
+        database: JobDatabase | None,
         redis: RedisServer | None,
         folder: Path,
         clock: Callable[[], float] = time.time,
@@ -51,7 +63,6 @@ class ScheduledJobFamilies:
         self._redis = redis
         self._memory = JobMemory(folder)
         self._clock = clock
-        self._shape = _NO_SHAPE
         self._effects: BackgroundCount[Effects] = BackgroundCount(self.name, EFFECTS_SECONDS, clock)
         self._told = ""
 
@@ -78,11 +89,10 @@ class ScheduledJobFamilies:
         return [_Shown(job, runs[job.name], known[job.name].first_seen) for job in jobs if job.name in runs]
 
     def _read_shape(self) -> Shape:
-        # While the work left undone is looked for, the connection is taken.
-        if self._database is not None and not self._effects.is_under_way:
-            with self._database.reading() as reading:
-                self._shape = read_shape(reading)
-        return self._shape
+        if self._database is None:
+            return _NO_SHAPE
+        with self._database.asked.reading() as reading:
+            return read_shape(reading)
 
     def _traces(self, expected: Expected, now: float) -> Traces | None:
         if self._redis is None:
@@ -100,7 +110,7 @@ class ScheduledJobFamilies:
             return {}
         names = {job.name for job in jobs}
         try:
-            effects = self._effects.latest(partial(read_effects, self._database, shape, names), about=shape)
+            effects = self._effects.latest(partial(_count, self._database.counting, shape, names), about=shape)
         except DatabaseError:
             if traces is None:
                 raise
@@ -125,6 +135,12 @@ class ScheduledJobFamilies:
         known = self._memory.see(seen, now)
         self._memory.write()
         return known
+
+
+def _count(counting: Database, shape: Shape, names: set[str]) -> Effects:
+    # Nothing of this connection is needed until the next time.
+    with closing(counting):
+        return read_effects(counting, shape, names)
 
 
 def _retries(shape: Shape) -> bool:

@@ -3,6 +3,7 @@
 from exporter.config.flags import config_from_flags
 from exporter.config.hosts import server_url
 from exporter.config.log_format import COMBINED, JSON, Escaping, LogFormat, Variable, log_format
+from exporter.config.media_model import FolderSettings, MediaSettings, S3Settings
 from exporter.config.model import (
     CHECK_NAMES,
     DEFAULT_DOMAIN_CAP,
@@ -19,7 +20,6 @@ from exporter.config.model import (
     Keyword,
     Pattern,
     RedisSettings,
-    Secret,
     StartAt,
     Subscriptions,
     SubscriptionSettings,
@@ -27,6 +27,7 @@ from exporter.config.model import (
     origin,
 )
 from exporter.config.reader import read_config
+from exporter.config.secret import Secret
 
 __all__ = [
     "CHECK_NAMES",
@@ -43,11 +44,14 @@ __all__ = [
     "Config",
     "DatabaseSettings",
     "Escaping",
+    "FolderSettings",
     "Instance",
     "Keyword",
     "LogFormat",
+    "MediaSettings",
     "Pattern",
     "RedisSettings",
+    "S3Settings",
     "Secret",
     "StartAt",
     "SubscriptionSettings",

@@ -8,6 +8,8 @@ from pathlib import Path
 from exporter.config.problems import shown
 from exporter.errors import InvalidValue
 
+LARGEST_SECRET_BYTES = 64 * 1024
+
 
 def path_from(folder: Path, text: str) -> Path:
     """Return a path; a relative one starts at `folder`."""
@@ -54,3 +56,16 @@ def certificate_file(folder: Path, text: str) -> Path:
         rule = "must hold at least one certificate in PEM form (`-----BEGIN CERTIFICATE-----`)"
         raise InvalidValue(rule, f"looked in `{shown(str(path))}`") from error
     return path
+
+
+def one_line(path: Path) -> str:
+    """Return the only line of a file that holds a secret, without its end. The message quotes nothing of it."""
+    with path.open("rb") as file:
+        content = file.read(LARGEST_SECRET_BYTES + 1)
+    try:
+        line = content.decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise InvalidValue("the file must be UTF-8") from None
+    if len(content) > LARGEST_SECRET_BYTES or "\n" in line:
+        raise InvalidValue("the file must hold one line")
+    return line

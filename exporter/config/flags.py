@@ -96,15 +96,17 @@ def _listening(web: WebSettings, listen: str, problems: Problems) -> WebSettings
 
 
 def _with_owned_stores(config: Config, problems: Problems) -> Config:
-    """Return the configuration with its database and its Redis given to the only instance, where they have none."""
+    """Return the configuration with its stores given to the only instance, where they have none."""
     names = [instance.name for instance in config.instances]
-    database, redis = config.database, config.redis
+    database, redis, media = config.database, config.redis, config.media
     if database is not None and database.instance is None:
         database = replace(database, instance=_only_instance(names, Place(key_path="database"), problems))
     if redis is not None and redis.instance is None:
         whose = _only_instance(names, Place(key_path="redis"), problems) if database is None else database.instance
         redis = replace(redis, instance=whose)
-    return replace(config, database=database, redis=redis)
+    if media is not None and media.instance is None and database is not None:
+        media = replace(media, instance=database.instance)
+    return replace(config, database=database, redis=redis, media=media)
 
 
 def _access_logs(config: Config, flags: Sequence[str], problems: Problems) -> tuple[AccessLog, ...]:

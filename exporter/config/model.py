@@ -8,6 +8,8 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from exporter.config.log_format import COMBINED, LogFormat
+from exporter.config.media_model import MediaSettings
+from exporter.config.secret import Secret
 
 CHECK_NAMES = ("web", "api", "streaming", "profile", "storage", "activitypub", "health")
 """The seven checks, in the order in which they are shown."""
@@ -130,16 +132,6 @@ class AccessLog:
 
 
 @dataclass(frozen=True)
-class Secret:
-    """A text that is never shown."""
-
-    text: str = field(repr=False)
-
-    def __str__(self) -> str:
-        return "(secret)"
-
-
-@dataclass(frozen=True)
 class DatabaseSettings:
     """Mastodon's PostgreSQL database: a URL, or what the server's own `.env.production` says.
 
@@ -195,6 +187,7 @@ class Config:
     access_logs: tuple[AccessLog, ...] = ()
     database: DatabaseSettings | None = None
     redis: RedisSettings | None = None
+    media: MediaSettings | None = None
     subscriptions: SubscriptionSettings = SubscriptionSettings()
     allow_private_addresses: bool = False
 

@@ -9,6 +9,7 @@ from exporter.config.fields import Section
 from exporter.config.files import path_from, readable_file
 from exporter.config.hosts import listen_address, page_url
 from exporter.config.instances import clashes, read_instances
+from exporter.config.media import read_media
 from exporter.config.model import DEFAULT_LISTEN_HOST, DEFAULT_LISTEN_PORT, AccessLog, Config, Instance, WebSettings
 from exporter.config.stores import read_database, read_redis
 from exporter.config.subscriptions import read_subscriptions
@@ -16,10 +17,10 @@ from exporter.config.values import switch, unknown
 
 TOP_KEYS = (
     *("web", "state_dir", "instances", "allow_unlisted_targets", "control", "access_logs"),
-    *("database", "redis", "subscriptions", "allow_private_addresses"),
+    *("database", "redis", "media", "subscriptions", "allow_private_addresses"),
 )
 WEB_KEYS = ("listen", "web_config")
-LATER_SECTIONS = ("media", "celery", "status_page")
+LATER_SECTIONS = ("celery", "status_page")
 """Sections of versions to come: refused by name, so that nobody believes that they work."""
 
 _NO_INSTANCE = (
@@ -46,6 +47,7 @@ def read_sections(section: Section, instances_required: bool) -> Config:
         access_logs=_access_logs(section, names),
         database=database,
         redis=read_redis(section, names, database),
+        media=read_media(section, names, database),
         subscriptions=read_subscriptions(section),
         allow_private_addresses=section.optional("allow_private_addresses", switch, False),
     )

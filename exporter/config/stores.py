@@ -7,16 +7,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from exporter.config.fields import Section
-from exporter.config.files import path_from, readable_file
-from exporter.config.model import DatabaseSettings, RedisSettings, Secret
+from exporter.config.files import one_line, path_from, readable_file
+from exporter.config.model import DatabaseSettings, RedisSettings
 from exporter.config.ownership import whose
+from exporter.config.secret import Secret
 from exporter.config.values import label_value
 from exporter.errors import InvalidValue
 
 DATABASE_KEYS = ("url", "url_file", "password_file", "env_file", "instance")
 REDIS_KEYS = ("url", "url_file", "sidekiq_url", "sidekiq_url_file", "namespace", "env_file", "instance")
 LATER_DATABASE_KEYS = ("ssh",)
-LARGEST_SECRET_BYTES = 64 * 1024
 
 _DATABASE_ADVICE = "write `database: {env_file: /home/mastodon/live/.env.production}`"
 _REDIS_ADVICE = "write `redis: {url: redis://127.0.0.1:6379/0}`"
@@ -93,16 +93,7 @@ def _secret(section: Section, key: str, parse: Callable[[str], str]) -> Secret |
 
 
 def _secret_of_file(folder: Path, parse: Callable[[str], str], text: str) -> Secret:
-    path = readable_file(folder, text)
-    with path.open("rb") as file:
-        content = file.read(LARGEST_SECRET_BYTES + 1)
-    try:
-        secret = content.decode("utf-8").rstrip("\r\n")
-    except UnicodeDecodeError:
-        raise InvalidValue("the file must be UTF-8") from None
-    if len(content) > LARGEST_SECRET_BYTES or "\n" in secret:
-        raise InvalidValue("the file must hold one line")
-    return Secret(parse(secret))
+    return Secret(parse(one_line(readable_file(folder, text))))
 
 
 def _password(text: str) -> str:

@@ -30,6 +30,11 @@ _DURATION = re.compile(rf"({_DURATION_PART.pattern})+")
 _ACCOUNT = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 _NOT_IN_NAMES = ("Cc", "Zl", "Zp")
 _LONGEST_EXPRESSION = 1000
+_SIZE = re.compile(rf"({_NUMBER.pattern}) ?(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)")
+_BYTES = {
+    **{unit: 1000**power for power, unit in enumerate(("B", "kB", "MB", "GB", "TB"))},
+    **{unit: 1024**power for power, unit in enumerate(("KiB", "MiB", "GiB", "TiB"), start=1)},
+}
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,25 @@ def whole_number(smallest: int, largest: int, text: str) -> int:
     if not smallest <= int(digits) <= largest:
         raise InvalidValue(f"must be a whole number from {smallest} to {largest}")
     return int(digits)
+
+
+def number_between(above: float, most: float, text: str) -> float:
+    """Return a number that is more than one bound and at most the other."""
+    if not _NUMBER.fullmatch(text) or not above < float(text) <= most:
+        raise InvalidValue(f"must be a number above {above:g} and at most {most:g}")
+    return float(text)
+
+
+def size_bytes(smallest: int, largest: int, text: str) -> int:
+    """Return the bytes of a size such as `256MiB` that lies between two bounds, both included."""
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        hint = f"write `{shown(text)}MiB` for mebibytes" if _NUMBER.fullmatch(text) else ""
+        raise InvalidValue("must be a size with its unit, such as `256MiB` or `1GB`", hint)
+    size = int(float(match[1]) * _BYTES[match[3]])
+    if not smallest <= size <= largest:
+        raise InvalidValue(f"must be from {smallest // 1024**2}MiB to {largest // 1024**2}MiB")
+    return size
 
 
 def label_value(text: str) -> str:

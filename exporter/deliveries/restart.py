@@ -1,6 +1,6 @@
 """Deliver again to servers that were given up: what the admin page's "Restart delivery" does, save its log entry."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,7 +19,7 @@ from exporter.mastodon.redis_server import Command, Keys, RedisServer
 from exporter.mastodon.shape import read_shape
 
 _NEEDS_REDIS = "this server keeps those it has given up in Redis alone (before 3.1.4); configure `redis`"
-_HAS_ROW = "SELECT domain FROM unavailable_domains WHERE domain = ANY(%s)"
+_ROWS = "SELECT domain, id FROM unavailable_domains WHERE domain = ANY(%s)"
 _REMOVE_ROW = "DELETE FROM unavailable_domains WHERE domain = %s"
 
 
@@ -36,9 +36,22 @@ class Standing:
     """What keeps deliveries to a domain from being made: its row, days of failures, inboxes given up (before 3.1.4)."""
 
     domain: str
-    has_row: bool = False
+    row_id: int | None = None
     failure_keys: tuple[str, ...] = ()
     inboxes: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The same until it is dealt with: a domain that is given up once more has another row.
+
+        Without a row nothing tells one time from another.
+        """
+        return f"{self.domain} {self.row_id or 'without a row'}"
+
+    @property
+    def has_row(self) -> bool:
+        """Whether the database has it among those given up."""
+        return self.row_id is not None
 
     @property
     def is_troubled(self) -> bool:
@@ -70,31 +83,34 @@ class DeliveryStores:
         """Return what is kept of each domain, in their order; raises DatabaseError and RedisError."""
         with self.database.reading() as reading:
             has_table = read_shape(reading).has("unavailable_domains")
-            rows = _rows(reading, domains) if has_table else set()
+            rows = _rows(reading, domains) if has_table else {}
         if self.redis is None:
             if not has_table:
                 raise RedisError(_NEEDS_REDIS)
-            return tuple(Standing(domain, domain in rows) for domain in domains)
+            return tuple(Standing(domain, rows.get(domain)) for domain in domains)
         with self.redis.application() as keys:
             if not has_table:
                 return _old_standings(keys, domains)
             names = [f"{FAILURES_PREFIX}{domain}" for domain in domains]
             exist = keys.ask([("EXISTS", name) for name in names])
         kept = zip(domains, names, exist, strict=True)
-        return tuple(Standing(domain, domain in rows, (name,) if known else ()) for domain, name, known in kept)
+        return tuple(Standing(domain, rows.get(domain), (name,) if known else ()) for domain, name, known in kept)
 
-    def restart(self, standing: Standing) -> None:
-        """Take away all that is kept of a domain; raises DatabaseError and RedisError.
+    def restart(self, standing: Standing, count: Callable[[], object]) -> None:
+        """Take away all that is kept of a domain, and count it; raises DatabaseError, RedisError and what `count` does.
 
         The row goes last: were the days of failures left without it, the next failure would bring it back at once.
-        Killed or failed in between, the domain is given up as before, and a second call does the rest.
+        Killed or failed in between, the domain is given up as before, and a second call does the rest. `count` is
+        called while something is left that will bring the second call about, so that it may be called by both.
         """
         if not standing.has_row:
+            count()
             self._forget_failures(standing)
             return
         with self.database.writing() as writing:
             writing.execute(_REMOVE_ROW, (standing.domain,))  # first, since it may be refused; it counts once committed
             self._forget_failures(standing)
+            count()
 
     def _forget_failures(self, standing: Standing) -> None:
         commands: list[Command] = [("DEL", name) for name in standing.failure_keys]
@@ -104,9 +120,9 @@ class DeliveryStores:
                 keys.ask(commands)
 
 
-def _rows(reading: cursor, domains: Sequence[str]) -> set[str]:
-    reading.execute(_HAS_ROW, (list(domains),))
-    return {domain for (domain,) in reading.fetchall()}
+def _rows(reading: cursor, domains: Sequence[str]) -> Mapping[str, int]:
+    reading.execute(_ROWS, (list(domains),))
+    return dict(reading.fetchall())
 
 
 def _old_standings(keys: Keys, domains: Sequence[str]) -> tuple[Standing, ...]:

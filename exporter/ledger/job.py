@@ -1,9 +1,9 @@
 """A job while it runs: it counts, it shows that it is alive, and it stops where it is asked to."""
 
 import logging
-import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -11,6 +11,7 @@ from typing import Self
 from exporter.errors import StateError
 from exporter.file_lock import FileLock
 from exporter.ledger.record import JobState, Series
+from exporter.ledger.run_tables import RunTables
 from exporter.sqlite_file import SqliteFile
 
 _log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class Run:
     number: int
     clock: Callable[[], float]
     beat_seconds: float
+    is_carried_on: bool = False
 
 
 class Job:
@@ -45,6 +47,11 @@ class Job:
         self._asked_to_stop = threading.Event()
         self._heart = threading.Thread(target=self._beat_until_ended, name=f"heartbeat of {run.job}", daemon=True)
         self._heart.start()
+
+    @property
+    def is_carried_on(self) -> bool:
+        """Whether this is what is left of a run that was cut short, under its entry and with what it has counted."""
+        return self._run.is_carried_on
 
     def __enter__(self) -> Self:
         """Return the job."""
@@ -64,11 +71,11 @@ class Job:
 
         Keys are those of all runs of this job. A key that nobody can tell again should be forgotten.
         """
-        with self._file.writing() as connection:
+        with self.writing() as tables:
             query = "INSERT OR IGNORE INTO counted_keys (job, key) VALUES (?, ?)"
-            is_new = connection.execute(query, (self._run.job, key)).rowcount == 1
+            is_new = tables.connection.execute(query, (self._run.job, key)).rowcount == 1
             if is_new:
-                self._count(connection, series, amount)
+                tables.count(series, amount)
         return is_new
 
     def forget(self, *keys: str) -> None:
@@ -79,14 +86,19 @@ class Job:
 
     def add(self, series: Series, amount: int) -> None:
         """Count something that cannot be told again."""
-        with self._file.writing() as connection:
-            self._count(connection, series, amount)
+        with self.writing() as tables:
+            tables.count(series, amount)
 
     def set_gauge(self, series: Series, value: float) -> None:
         """Set a gauge; it keeps its value after the job, until a job sets it again."""
-        query = "INSERT OR REPLACE INTO gauges (name, labels, value, run) VALUES (?, ?, ?, ?)"
+        with self.writing() as tables:
+            tables.set_gauge(series, value)
+
+    @contextmanager
+    def writing(self) -> Iterator[RunTables]:
+        """Commit what a block writes for this run, or nothing where it raises."""
         with self._file.writing() as connection:
-            connection.execute(query, (*series.columns, value, self._run.number))
+            yield RunTables(connection, self._run.number)
 
     def check(self) -> None:
         """Raise JobCancelled if the job has been asked to stop; to be called wherever it may stop."""
@@ -103,19 +115,6 @@ class Job:
             self._write_end(state)
         finally:
             self._lock.release()
-
-    def _count(self, connection: sqlite3.Connection, series: Series, amount: int) -> None:
-        if amount < 0:
-            raise ValueError("a counter never goes back")
-        for table, key, values in (
-            ("counts", "run, name, labels", (self._run.number, *series.columns)),
-            ("totals", "name, labels", series.columns),
-        ):
-            connection.execute(
-                f"INSERT INTO {table} ({key}, value) VALUES ({', '.join('?' * len(values))}, ?)"  # noqa: S608 - our own names
-                f" ON CONFLICT ({key}) DO UPDATE SET value = value + excluded.value",
-                (*values, amount),
-            )
 
     def _write_end(self, state: JobState) -> None:
         query = "UPDATE runs SET state = ?, heartbeat_timestamp_seconds = ?, ended_timestamp_seconds = ? WHERE run = ?"

@@ -20,6 +20,17 @@ BEAT_SECONDS = 2.0
 KEPT_RUNS = 50
 """How many runs of a job are kept, and the last one that ended well beside them."""
 
+_KILLED = """
+    UPDATE runs SET state = ?, ended_timestamp_seconds = heartbeat_timestamp_seconds WHERE job = ? AND state = ?
+"""
+_BEGUN = """
+    INSERT INTO runs (job, state, started_timestamp_seconds, heartbeat_timestamp_seconds, carry_on_key)
+    VALUES (?, ?, ?, ?, ?)
+"""
+_CARRIED_ON = """
+    UPDATE runs SET state = ?, heartbeat_timestamp_seconds = ?, ended_timestamp_seconds = NULL, asked_to_stop = 0
+    WHERE run = ?
+"""
 _PRUNED = """
     SELECT run FROM runs WHERE job = :job
     AND run <= (SELECT run FROM runs WHERE job = :job ORDER BY run DESC LIMIT 1 OFFSET :kept)
@@ -45,17 +56,18 @@ class Ledger:
         """
         return cls(folder, SqliteFile.open(folder / LEDGER_NAME, MIGRATIONS), clock, beat_seconds)
 
-    def start(self, job: str) -> Job:
+    def start(self, job: str, carry_on_key: str | None = None) -> Job:
         """Begin a run of a job, whatever became of the one before; what that one left is the caller's to settle.
 
-        `job` is a name of lower-case letters and underscores. Raises JobRunning, which names the other run, while
-        one is under way, and StoreError if the run cannot be written down.
+        `job` is a name of lower-case letters and underscores. Where the last run of the job was killed or
+        interrupted and was begun with the same `carry_on_key`, it goes on under its entry. Raises JobRunning, which
+        names the other run, while one is under way, and StoreError if the run cannot be written down.
         """
         lock = FileLock.take(self.folder / f"job-{job}.lock")
         if lock is None:
             raise JobRunning(self._other_run(job))
         try:
-            return Job(Run(job, self._write_start(job), self.clock, self.beat_seconds), self.file, lock)
+            return Job(self._write_start(job, carry_on_key), self.file, lock)
         except BaseException:
             lock.release()
             raise
@@ -64,21 +76,19 @@ class Ledger:
         """Let go of the file, once the jobs begun here have ended."""
         self.file.close()
 
-    def _write_start(self, job: str) -> int:
-        # Whoever holds the lock is the only one that runs: what is written down as running was killed.
-        killed = (
-            "UPDATE runs SET state = ?, ended_timestamp_seconds = heartbeat_timestamp_seconds"
-            " WHERE job = ? AND state = ?"
-        )
-        begun = (
-            "INSERT INTO runs (job, state, started_timestamp_seconds, heartbeat_timestamp_seconds) VALUES (?, ?, ?, ?)"
-        )
+    def _write_start(self, job: str, carry_on_key: str | None) -> Run:
         now = self.clock()
         with self.file.writing() as connection:
-            connection.execute(killed, (JobState.INTERRUPTED, job, JobState.RUNNING))
-            number = connection.execute(begun, (job, JobState.RUNNING, now, now)).lastrowid
-            _prune(connection, job)
-        return int(number or 0)
+            number = _cut_short(connection, job, carry_on_key)
+            is_carried_on = number is not None
+            # Whoever holds the lock is the only one that runs: what is written down as running was killed.
+            connection.execute(_KILLED, (JobState.INTERRUPTED, job, JobState.RUNNING))
+            if number is None:
+                number = connection.execute(_BEGUN, (job, JobState.RUNNING, now, now, carry_on_key)).lastrowid or 0
+                _prune(connection, job)
+            else:
+                connection.execute(_CARRIED_ON, (JobState.RUNNING, now, number))
+        return Run(job, number, self.clock, self.beat_seconds, is_carried_on)
 
     def _other_run(self, job: str) -> str:
         record = read_ledger(self.folder, self.clock)
@@ -90,7 +100,17 @@ class Ledger:
         )
 
 
+def _cut_short(connection: sqlite3.Connection, job: str, carry_on_key: str | None) -> int | None:
+    """Return the last run of a job where it can be carried on."""
+    query = "SELECT run, state, carry_on_key FROM runs WHERE job = ? ORDER BY run DESC LIMIT 1"
+    run, state, key = connection.execute(query, (job,)).fetchone() or (None, None, None)
+    is_the_same = carry_on_key is not None and key == carry_on_key
+    return run if is_the_same and state in (JobState.RUNNING, JobState.INTERRUPTED) else None
+
+
 def _prune(connection: sqlite3.Connection, job: str) -> None:
     values = {"job": job, "kept": KEPT_RUNS}
-    connection.execute(f"DELETE FROM counts WHERE run IN ({_PRUNED})", values)  # noqa: S608 - our own query
-    connection.execute(f"DELETE FROM runs WHERE run IN ({_PRUNED})", values)  # noqa: S608 - our own query
+    # No run before this one is carried on any more.
+    connection.execute("DELETE FROM media_ranges WHERE run IN (SELECT run FROM runs WHERE job = :job)", values)
+    for table in ("counts", "progress", "runs"):
+        connection.execute(f"DELETE FROM {table} WHERE run IN ({_PRUNED})", values)  # noqa: S608 - our own names

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from exporter.errors import StoreError
-from exporter.ledger.record import SILENT_SECONDS, JobRecord, JobState, LedgerRecord, Series
-from exporter.ledger.schema import LEDGER_NAME, MIGRATIONS
+from exporter.ledger.record import SILENT_SECONDS, JobRecord, JobState, LedgerRecord, Progress, Series
+from exporter.ledger.schema import LEDGER_NAME, MIGRATIONS, has_media
 from exporter.sqlite_file import reading
 
 _RUNS = """
@@ -35,9 +35,11 @@ def read_ledger(folder: Path, clock: Callable[[], float] = time.time) -> LedgerR
 
 
 def _record(connection: sqlite3.Connection, now: float) -> LedgerRecord:
-    counts, gauges = _counts(connection), _gauges(connection)
+    counts, gauges, progress = _counts(connection), _gauges(connection), _progress(connection)
     jobs = tuple(
-        _judged(JobRecord(job, JobState(state), started, heartbeat, ended, counts[run], gauges[run]), now)
+        _judged(
+            JobRecord(job, JobState(state), started, heartbeat, ended, counts[run], gauges[run], progress[run]), now
+        )
         for run, job, state, started, heartbeat, ended in connection.execute(_RUNS)
     )
     totals = connection.execute("SELECT name, labels, value FROM totals ORDER BY name, labels")
@@ -68,3 +70,12 @@ def _gauges(connection: sqlite3.Connection) -> Mapping[int, dict[Series, float]]
     for run, name, labels, value in connection.execute("SELECT run, name, labels, value FROM gauges"):
         gauges[run][Series.stored(name, labels)] = value
     return gauges
+
+
+def _progress(connection: sqlite3.Connection) -> Mapping[int, dict[str, Progress]]:
+    progress: defaultdict[int, dict[str, Progress]] = defaultdict(dict)
+    if not has_media(connection):
+        return progress
+    for run, part, total, done in connection.execute("SELECT run, part, total, done FROM progress"):
+        progress[run][part] = Progress(total, done)
+    return progress

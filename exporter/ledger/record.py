@@ -37,10 +37,19 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Progress:
+    """How far a part of a run has come; `done` is never more than `total`."""
+
+    total: int
+    done: int
+
+
+@dataclass(frozen=True)
 class JobRecord:
     """One run of a job, with what this run alone has counted and the gauges that it was the last to set.
 
-    Times are Unix time. Of a run that was interrupted, `ended_timestamp_seconds` is its last sign of life.
+    Times are Unix time. Of a run that was interrupted, `ended_timestamp_seconds` is its last sign of life; one that
+    was carried on keeps the time when it was first started. `progress` is by part, in the order of names.
     """
 
     job: str
@@ -50,6 +59,7 @@ class JobRecord:
     ended_timestamp_seconds: float | None = None
     counts: Mapping[Series, int] = field(default_factory=dict)
     gauges: Mapping[Series, float] = field(default_factory=dict)
+    progress: Mapping[str, Progress] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,6 @@ LONGEST_MESSAGE = 300
 _FOR_ONE_TRANSACTION = "SET LOCAL statement_timeout = %s; SET LOCAL TIME ZONE 'UTC'"
 
 _SESSION: Mapping[str, int] = {
-    "connect_timeout": CONNECT_TIMEOUT_SECONDS,
     # A machine that is gone is noticed within 20 s.
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -39,7 +38,8 @@ class Database:
 
     One transaction at a time: a second thread waits for it, and a block must not begin another.
 
-    `application` is what pg_stat_activity shows. Every method raises DatabaseError, EnvFileError included.
+    `application` is what pg_stat_activity shows. Each address has `connect_timeout_seconds` (libpq's least is 2) to
+    answer, unless the URL says otherwise. Every method raises DatabaseError, EnvFileError included.
     """
 
     def __init__(
@@ -47,11 +47,13 @@ class Database:
         settings: DatabaseSettings,
         application: str,
         statement_timeout_seconds: float = STATEMENT_TIMEOUT_SECONDS,
+        connect_timeout_seconds: int = CONNECT_TIMEOUT_SECONDS,
     ) -> None:
         self._settings = settings
         self._application = application
         self._timeout_milliseconds = max(1, int(statement_timeout_seconds * 1000))  # 0 would be none
         self._silence_seconds = statement_timeout_seconds + SILENCE_SECONDS
+        self._connect_timeout_seconds = connect_timeout_seconds
         self._connection: connection | None = None
         self._is_closing = False
         self._lock = threading.Lock()
@@ -142,7 +144,8 @@ class Database:
 
     def _connect(self) -> connection:
         told = connection_parameters(self._settings)
-        parameters: dict[str, str | int] = {**_SESSION, **told, "application_name": self._application}
+        ours = {"connect_timeout": self._connect_timeout_seconds}
+        parameters: dict[str, str | int] = {**_SESSION, **ours, **told, "application_name": self._application}
         try:
             return connect(parameters, self._silence_seconds)
         except psycopg2.Error as error:

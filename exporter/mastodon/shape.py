@@ -14,6 +14,7 @@ TABLES = (
     *("accounts", "account_stats", "follows", "subscriptions", "unavailable_domains", "schema_migrations"),
     *("status_pins", "users", "statuses", "scheduled_statuses", "ip_blocks", "pghero_space_stats"),
     *("media_attachments", "domain_blocks", "instances"),
+    *("site_uploads", "preview_cards", "preview_card_providers", "imports"),
     # What came with a version that also changed which jobs are scheduled; see schedule.py.
     *("conversations", "session_activations", "custom_emojis", "backups", "account_summaries"),
     *("account_statuses_cleanup_policies", "status_trends", "software_updates", "notification_policies"),

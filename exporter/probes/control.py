@@ -9,12 +9,10 @@ from exporter.probes.connections import Connections
 from exporter.probes.request import Request
 from exporter.probes.visit import Network, Route
 
-CONTROL_TIMEOUT_SECONDS = 3.0
 
-
-async def is_network_up(network: Network, urls: Sequence[str]) -> bool:
-    """Tell whether any of the URLs gives any HTTP answer, within three seconds."""
-    deadline = asyncio.get_running_loop().time() + CONTROL_TIMEOUT_SECONDS
+async def is_network_up(network: Network, urls: Sequence[str], timeout_seconds: float) -> bool:
+    """Tell whether any of the URLs gives any HTTP answer within that time."""
+    deadline = asyncio.get_running_loop().time() + timeout_seconds
     asking = [asyncio.create_task(_answers(network, url, deadline)) for url in urls]
     try:
         for answered in asyncio.as_completed(asking):

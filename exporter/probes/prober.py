@@ -1,15 +1,12 @@
 """The probes' own thread: an event loop that any other thread can hand an instance to."""
 
 import asyncio
-import ssl
 import threading
 from collections.abc import Coroutine, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-import certifi
-
+from exporter.authorities import trusted_authorities
 from exporter.config.model import Instance
 from exporter.probes.control import is_network_up
 from exporter.probes.look import Surroundings
@@ -21,7 +18,6 @@ from exporter.probes.runner import Assignment, checks_to_run, probe
 from exporter.probes.transfer import Transfers
 from exporter.probes.visit import Network
 
-_SYSTEM_AUTHORITIES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 _Result = TypeVar("_Result")
 
 
@@ -30,7 +26,7 @@ class Prober:
 
     def __init__(self, memory: Memory, resolver: Resolver | None = None) -> None:
         self._loop = asyncio.new_event_loop()
-        network = Network(Transfers(), resolver or Resolver(), authorities())
+        network = Network(Transfers(), resolver or Resolver(), trusted_authorities())
         self._surroundings = Surroundings(network, memory)
         self._thread = threading.Thread(target=self._loop.run_forever, name="probes", daemon=True)
         self._thread.start()
@@ -52,9 +48,9 @@ class Prober:
         """Return what senders of deliveries would be answered now; blocks for at most the instance's `timeout`."""
         return self._run(look_for_harm(self._surroundings, instance, entrances(instance)))
 
-    def network_up(self, control: Sequence[str]) -> bool:
-        """Tell whether any control URL answers; blocks for at most three seconds."""
-        return self._run(is_network_up(self._surroundings.network, control))
+    def network_up(self, control: Sequence[str], timeout_seconds: float) -> bool:
+        """Tell whether any control URL answers; blocks for no longer than that."""
+        return self._run(is_network_up(self._surroundings.network, control, timeout_seconds))
 
     def close(self) -> None:
         """Drop what still runs and end the thread."""
@@ -74,11 +70,3 @@ class Prober:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
-
-
-def authorities() -> str:
-    """Return the file of certificate authorities that the system trusts, else the one that comes with certifi."""
-    configured = ssl.get_default_verify_paths().cafile
-    candidates = [configured] if configured else []
-    candidates += [path for path in _SYSTEM_AUTHORITIES if Path(path).is_file()]
-    return candidates[0] if candidates else certifi.where()

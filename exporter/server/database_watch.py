@@ -22,7 +22,7 @@ from exporter.state import write_atomically
 
 LOOK_SECONDS = 600.0
 PAUSE_SECONDS = 10.0
-"""After so long a connection that is not needed is closed, a database that failed is asked again, a new one is seen."""
+"""After so long a connection that is not needed is closed, and a database that failed is asked again."""
 
 FIRST_LOOK_SECONDS = 1.0
 
@@ -51,6 +51,7 @@ class DatabaseWatch:
 
     def start(self) -> None:
         """Begin to ask, without waiting for an answer."""
+        self._running.call_when_reloaded(self._reloaded)
         self._thread.start()
 
     def stop(self) -> None:
@@ -95,7 +96,7 @@ class DatabaseWatch:
             settings = self._settings
             self._shape, self._to_vet, self._told = None, (), ""
             if settings is None:
-                self._pause()
+                self._pause(settings)
                 continue
             with closing(Database(settings, "mastodon-exporter access logs")) as database:
                 self._accompany(settings, database)
@@ -104,7 +105,7 @@ class DatabaseWatch:
         """Ask one database until another one is configured."""
         domains = Domains()
         next_look = 0.0
-        while not self._stopping and self._settings == settings:
+        while not self._is_over(settings):
             try:
                 if time.monotonic() >= next_look:
                     self._look(database, domains)
@@ -113,10 +114,10 @@ class DatabaseWatch:
             except (DatabaseError, OSError) as error:
                 self._tell(str(error))
                 database.close()
-                self._pause()
+                self._pause(settings)
             else:
                 self._tell("")
-                if not self._await_question():
+                if not self._await_question(settings):
                     database.close()
             finally:
                 self._looked.set()
@@ -137,14 +138,21 @@ class DatabaseWatch:
             with self._wake:
                 self._verdict = (settings, verdict)
 
-    def _await_question(self) -> bool:
+    def _await_question(self, settings: DatabaseSettings) -> bool:
         with self._wake:
-            self._wake.wait_for(lambda: self._stopping or self._to_vet, PAUSE_SECONDS)
+            self._wake.wait_for(lambda: self._to_vet or self._is_over(settings), PAUSE_SECONDS)
             return bool(self._to_vet)
 
-    def _pause(self) -> None:
+    def _pause(self, settings: DatabaseSettings | None) -> None:
         with self._wake:
-            self._wake.wait_for(lambda: self._stopping, PAUSE_SECONDS)
+            self._wake.wait_for(lambda: self._is_over(settings), PAUSE_SECONDS)
+
+    def _is_over(self, settings: DatabaseSettings | None) -> bool:
+        return self._stopping or self._settings != settings
+
+    def _reloaded(self) -> None:
+        with self._wake:
+            self._wake.notify()
 
     def _tell(self, error: str) -> None:
         """Log what is wrong once, and again only when it changes."""

@@ -8,9 +8,13 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from exporter import __version__
+from exporter.collectors.store_collector import deadline_seconds
 from exporter.server.prober import Prober
 from exporter.server.reload import Running
 from exporter.server.source_info import source_info
+
+CONTROL_SHARE = 0.75
+"""What the control URLs are given of the stores' time, half of the scrape's: both together leave some of that."""
 
 
 def exporter_registry(running: Running, prober: Prober, sources: Iterable[Collector] = ()) -> CollectorRegistry:
@@ -46,7 +50,7 @@ class ExporterCollector(Collector):
             yield GaugeMetricFamily(
                 "mastodon_exporter_network_up",
                 "Whether any of the control URLs answers: while none does, failed checks say nothing of the servers.",
-                self._prober.network_up(control),
+                self._prober.network_up(control, CONTROL_SHARE * deadline_seconds.get()),
             )
         yield from source_info(self._running.config)
 

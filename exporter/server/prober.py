@@ -14,6 +14,6 @@ class Prober(Protocol):
         """Return what the checks found (all of them for None), within the time given."""
         ...
 
-    def network_up(self, control: Sequence[str]) -> bool:
-        """Tell, within 3 seconds, whether any of these URLs answers."""
+    def network_up(self, control: Sequence[str], timeout_seconds: float) -> bool:
+        """Tell, within the time given, whether any of these URLs answers."""
         ...

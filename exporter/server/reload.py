@@ -39,6 +39,7 @@ class Running:
         self._load = load
         self._clock = clock
         self._reloading = threading.Lock()
+        self._reloaded: list[Callable[[], None]] = []
         self._settings = self._read()
         self._state = ReloadState(True, clock())
 
@@ -54,6 +55,10 @@ class Running:
     def state(self) -> ReloadState:
         return self._state
 
+    def call_when_reloaded(self, reloaded: Callable[[], None]) -> None:
+        """Have `reloaded` called, in whichever thread reloads, after each reload that succeeds; it must not wait."""
+        self._reloaded.append(reloaded)
+
     def reload(self) -> tuple[Problem, ...]:
         """Read everything again and put it in force; return the problems, with any of which the old one stays."""
         with self._reloading:
@@ -68,6 +73,8 @@ class Running:
                 return error.problems
             self._state = ReloadState(True, self._clock())
             _logger.info("configuration reloaded", extra={"instances": len(self.config.instances)})
+            for reloaded in self._reloaded:
+                reloaded()
             return ()
 
     def _read(self) -> Settings:

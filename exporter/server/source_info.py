@@ -27,3 +27,5 @@ def _sources(config: Config) -> Iterator[tuple[str, str, str | None]]:
         yield "database", "database", config.database.instance
     if config.redis is not None:
         yield "redis", "redis", config.redis.instance
+    if config.media is not None:
+        yield "media", "media", config.media.instance

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from exporter.collectors.deliveries import DeliveryFamilies
 from exporter.collectors.ledger import LedgerFamilies
-from exporter.collectors.scheduled_jobs import ScheduledJobFamilies
+from exporter.collectors.scheduled_jobs import JobDatabase, ScheduledJobFamilies
 from exporter.collectors.sidekiq import SidekiqFamilies
 from exporter.collectors.store_collector import StoreCollector, StoreFamilies, StoreReading
 from exporter.collectors.subscriptions import SubscriptionFamilies
@@ -22,6 +22,13 @@ from exporter.server.reload import Running
 QUERY_SECONDS = 5.0
 COUNTING_SECONDS = 60.0
 """What PostgreSQL may take for one answer: while a client waits, and in the background."""
+
+CONNECT_SECONDS = 2
+REDIS_SECONDS = 2.0
+"""What PostgreSQL may take for a connection, and Redis for that and for an answer.
+
+A collector that asks both has time left to tell what one says while the other is silent.
+"""
 
 CLOSING_SECONDS = 1.0
 
@@ -106,23 +113,33 @@ def _subscriptions(settings: DatabaseSettings) -> _Store:
 
 def _deliveries(settings: DatabaseSettings, redis_settings: RedisSettings | None) -> _Store:
     database = _database(settings, "deliveries")
-    redis = RedisServer(redis_settings) if redis_settings is not None else None
+    redis = _redis(redis_settings) if redis_settings is not None else None
     return _Store(DeliveryFamilies(database, redis), _connections(database, redis))
 
 
 def _scheduled_jobs(settings: DatabaseSettings | None, redis_settings: RedisSettings | None, folder: Path) -> _Store:
-    database = _database(settings, "scheduled jobs", COUNTING_SECONDS) if settings is not None else None
-    redis = RedisServer(redis_settings) if redis_settings is not None else None
-    return _Store(ScheduledJobFamilies(database, redis, folder), _connections(database, redis))
+    database = _job_database(settings) if settings is not None else None
+    redis = _redis(redis_settings) if redis_settings is not None else None
+    databases = (database.asked, database.counting) if database is not None else ()
+    return _Store(ScheduledJobFamilies(database, redis, folder), _connections(*databases, redis))
+
+
+def _job_database(settings: DatabaseSettings) -> JobDatabase:
+    counting = _database(settings, "counting scheduled jobs", COUNTING_SECONDS)
+    return JobDatabase(_database(settings, "scheduled jobs"), counting)
 
 
 def _sidekiq(settings: RedisSettings) -> _Store:
-    redis = RedisServer(settings)
+    redis = _redis(settings)
     return _Store(SidekiqFamilies(redis), (redis,))
 
 
 def _database(settings: DatabaseSettings, what: str, seconds: float = QUERY_SECONDS) -> Database:
-    return Database(settings, f"mastodon-exporter {what}", seconds)
+    return Database(settings, f"mastodon-exporter {what}", seconds, CONNECT_SECONDS)
+
+
+def _redis(settings: RedisSettings) -> RedisServer:
+    return RedisServer(settings, REDIS_SECONDS)
 
 
 def _connections(*there: _Connection | None) -> tuple[_Connection, ...]:

@@ -6,10 +6,10 @@ from datetime import datetime
 from functools import partial
 
 from exporter.errors import DatabaseError
+from exporter.mastodon.broken_connection import outlast
 from exporter.mastodon.database import Database
 from exporter.mastodon.shape import Shape, read_shape
 from exporter.mastodon.subscription_rules import NOW
-from exporter.subscriptions.broken_connection import outlast
 
 LOOKED_AT_ONCE = 1000
 

@@ -1,20 +1,20 @@
 """Asks hubs for subscriptions, as Mastodon 2.9 does it."""
 
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import certifi
-
-from exporter.addresses import AddressRule
+from exporter.addresses import AddressRule, known_address
+from exporter.authorities import trusted_authorities
 from exporter.errors import InvalidValue
 from exporter.subscriptions.hub_answer import HubAnswer, Verdict, retry_after, shown, verdict_of
-from exporter.subscriptions.hub_post import HubPost, Post, PostOutcome
-from exporter.subscriptions.hub_request import HubRequest, hub_address, redirected_address
+from exporter.subscriptions.hub_post import ASKED_FOR, HubPost, Post, PostOutcome
+from exporter.subscriptions.hub_request import HubRequest
 from exporter.subscriptions.signature import Signer
+from exporter.third_party_connection import address_refusal
+from exporter.third_party_url import redirected_url, third_party_url
 
 MAX_REDIRECTS = 2
 """As many as Mastodon 2.9 follows."""
@@ -26,7 +26,7 @@ _FOLLOWED = (307, 308)  # these two alone ask for the same POST at another place
 class HubClient:
     """Sends requests to hubs, any number side by side from any threads.
 
-    `ca_file` holds the certificate authorities to trust; without it, those that Python and certifi know.
+    `ca_file` holds the certificate authorities to trust; without it, those of the system are.
     """
 
     user_agent: str
@@ -42,12 +42,25 @@ class HubClient:
         Raises nothing for what a hub or its URL does. A hub that answers 2xx has only accepted: it is to
         verify the callback later.
         """
+        if refused := self.refusal(request.hub_url):
+            return refused
+        ends = time.monotonic() + self.timeout_seconds
+        answer = self._ask(third_party_url(request.hub_url), request, ends, MAX_REDIRECTS)
+        return replace(answer, detail=shown(answer.detail, request.secret))
+
+    def refusal(self, hub_url: str) -> HubAnswer | None:
+        """Return what `subscribe` answers without asking: of a URL that cannot be used, or a forbidden address in it.
+
+        Needs no network. None where a name has to be looked up, or the hub to be asked.
+        """
         try:
-            url = hub_address(request.hub_url)
+            url = third_party_url(hub_url)
         except InvalidValue as error:
             return HubAnswer(Verdict.REFUSED, f"not asked, since its hub's URL cannot be used: {error.rule}")
-        answer = self._ask(url, request, time.monotonic() + self.timeout_seconds, MAX_REDIRECTS)
-        return replace(answer, detail=shown(answer.detail, request.secret))
+        address = known_address(urlsplit(url).hostname or "")
+        if address is None or self.address_rule.permits(address):
+            return None
+        return HubAnswer(Verdict.REFUSED, shown(f"{_host(url)}: {address_refusal(address, ASKED_FOR)}", ""))
 
     def _ask(self, url: str, request: HubRequest, ends: float, redirects_left: int) -> HubAnswer:
         outcome = self._send(url, request, ends - time.monotonic())
@@ -57,7 +70,7 @@ class HubClient:
             detail = f"{_host(url)} answered {outcome.http_status}, the third redirect in a row"
             return HubAnswer(Verdict.TRY_AGAIN, detail, outcome.http_status, may_have_arrived=True)
         try:
-            target = redirected_address(url, outcome.headers.get("location", ""))
+            target = redirected_url(url, outcome.headers.get("location", ""))
         except InvalidValue as error:
             detail = f"{_host(url)} answered {outcome.http_status}, but where that leads cannot be used: {error.rule}"
             return HubAnswer(Verdict.REFUSED, detail, outcome.http_status, may_have_arrived=True)
@@ -65,7 +78,7 @@ class HubClient:
 
     def _send(self, url: str, request: HubRequest, timeout_seconds: float) -> PostOutcome:
         signature = self.signer.headers(url, self.clock()) if self.signer else ()
-        ca_file = str(self.ca_file or ssl.get_default_verify_paths().cafile or certifi.where())
+        ca_file = str(self.ca_file or trusted_authorities())
         post = Post(url, request.form(), signature, self.user_agent, ca_file)
         with HubPost(post, self.address_rule) as sending:
             return sending.send(timeout_seconds)

@@ -1,18 +1,19 @@
 """One POST to a hub over libcurl: bounded in time and memory, and only to an address that the rule permits."""
 
 import re
-import socket
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import pycurl
 
-from exporter.addresses import AddressKind, AddressRule, kind_of
+from exporter.addresses import AddressRule
+from exporter.third_party_connection import PermittedSockets
 
 BODY_LIMIT_BYTES = 16 * 1024
 """What is read of an answer's body, after decompression."""
 
-_QUICK_EXIT = 322  # CURLOPT_QUICK_EXIT, which pycurl does not name: a name server that is silent delays nobody
+ASKED_FOR = "hubs"
+
 _ABORT = 0  # a callback that takes less than it was given makes libcurl stop
 _CONTINUE = 0
 _STATUS = re.compile(rb"HTTP/[0-9.]+ ([0-9]{3})\b")
@@ -33,9 +34,6 @@ _IN_WORDS = {
     pycurl.E_UNSUPPORTED_PROTOCOL: "what came back is not HTTP/1.x",
     pycurl.E_FTP_WEIRD_SERVER_REPLY: "what came back is not HTTP",
 }
-
-EXEMPTIBLE = frozenset({AddressKind.LOOPBACK, AddressKind.PRIVATE, AddressKind.SHARED})
-"""What `allow_private_addresses` allows: link-local addresses never, for cloud providers keep their secrets there."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +64,7 @@ class HubPost:
 
     def __init__(self, post: Post, rule: AddressRule) -> None:
         self._post = post
-        self._rule = rule
-        self._sockets: list[socket.socket] = []
-        self._refused_address = ""
-        self._own_trouble = ""
+        self._sockets = PermittedSockets(rule, ASKED_FOR)
         self._sent = False
         self._lines: list[bytes] = []
         self._status: int | None = None
@@ -82,8 +77,7 @@ class HubPost:
 
     def __exit__(self, *_: object) -> None:
         self._curl.close()
-        for opened in self._sockets:
-            opened.close()
+        self._sockets.close()
 
     def send(self, timeout_seconds: float) -> PostOutcome:
         """Return what came back within that time, the look-up of the name included.
@@ -102,19 +96,14 @@ class HubPost:
             body=self._body.decode("utf-8", "replace"),
             sent=self._sent,
             trouble=trouble or "it sent no answer",
-            address_refused=self._is_address_refused,
+            address_refused=bool(self._sockets.refusal),
         )
 
     def _set_up(self) -> None:
         curl, post = self._curl, self._post
-        curl.setopt(pycurl.NOSIGNAL, 1)
-        curl.setopt(pycurl.PROXY, "")
-        curl.setopt(_QUICK_EXIT, 1)
+        self._sockets.set_up(curl)
         curl.setopt(pycurl.CAINFO, post.ca_file)
-        curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open)
         curl.setopt(pycurl.PREREQFUNCTION, self._note_sending)
-        curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
-        curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
         curl.setopt(pycurl.URL, post.url)
         curl.setopt(pycurl.ACCEPT_ENCODING, "gzip")
         curl.setopt(pycurl.USERAGENT, post.user_agent)
@@ -122,18 +111,6 @@ class HubPost:
         curl.setopt(pycurl.POSTFIELDS, post.body)
         curl.setopt(pycurl.HEADERFUNCTION, self._take_header)
         curl.setopt(pycurl.WRITEFUNCTION, self._take_body)
-
-    def _open(self, _purpose: int, address: Any) -> socket.socket | int:
-        literal = str(address.addr[0])
-        if not self._rule.permits(literal):
-            self._refused_address = literal
-            return pycurl.SOCKET_BAD
-        try:
-            self._sockets.append(socket.socket(address.family, address.socktype, address.protocol))
-        except OSError as error:
-            self._own_trouble = f"no socket could be opened here: {error.strerror}"
-            return pycurl.SOCKET_BAD
-        return self._sockets[-1]  # libcurl works on a duplicate, so this one is closed at the end
 
     def _note_sending(self, *_: object) -> int:
         # libcurl calls this once the connection stands, TLS included, and before the first byte of the request.
@@ -157,23 +134,11 @@ class HubPost:
         pairs = (line.decode("utf-8", "replace").partition(":") for line in self._lines[1:])
         return {name.strip().lower(): value.strip() for name, separator, value in pairs if separator}
 
-    @property
-    def _is_address_refused(self) -> bool:
-        return bool(self._refused_address) and not (self._sockets or self._own_trouble)
-
     def _in_words(self, code: int, message: str) -> str:
-        if self._is_address_refused:
-            return _refusal(self._refused_address)
+        if self._sockets.refusal:
+            return self._sockets.refusal
         if code == pycurl.E_OPERATION_TIMEDOUT:
             return "no answer came in time" if self._sent else "no connection came about in time"
         if code in _TLS:
             return f"no TLS connection: {message}"
-        return self._own_trouble or _IN_WORDS.get(code) or message or f"libcurl error {code}"
-
-
-def _refusal(address: str) -> str:
-    kind = kind_of(address)
-    if kind not in EXEMPTIBLE:
-        return f"its address {address} is {kind}, to which nothing is ever sent"
-    advice = "write `allow_private_addresses: true` if hubs of your own network are meant"
-    return f"its address {address} is not a public one; {advice}"
+        return self._sockets.own_trouble or _IN_WORDS.get(code) or message or f"libcurl error {code}"

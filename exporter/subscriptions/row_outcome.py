@@ -3,8 +3,9 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from operator import attrgetter
 from tempfile import TemporaryFile
 from typing import IO, Any
 
@@ -59,6 +60,10 @@ class RowOutcome:
     new_id: int | None = None
 
 
+# `astuple` copies each value, which takes ten times as long.
+_VALUES = attrgetter(*(one.name for one in fields(RowOutcome)))
+
+
 @dataclass(frozen=True)
 class Outcomes:
     """All outcomes of a run, on disk, for there may be a million; they outlive the transaction. Close it."""
@@ -70,7 +75,7 @@ class Outcomes:
     def add(self, outcome: RowOutcome) -> None:
         """Take another one."""
         self.counts[outcome.reason] += 1
-        self.file.write(json.dumps(astuple(outcome)) + "\n")
+        self.file.write(json.dumps(_VALUES(outcome)) + "\n")
 
     @property
     def brought_back(self) -> int:

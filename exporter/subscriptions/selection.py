@@ -9,6 +9,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import Any
 
+from exporter.mastodon.broken_connection import outlast
 from exporter.mastodon.database import Database
 from exporter.mastodon.shape import Shape
 from exporter.mastodon.subscription_rules import (
@@ -18,7 +19,6 @@ from exporter.mastodon.subscription_rules import (
     is_overdue,
     is_remote_with_hub,
 )
-from exporter.subscriptions.broken_connection import outlast
 
 PAGE_SIZE = 10_000
 IDS_AT_ONCE = 1000

@@ -17,7 +17,10 @@ from exporter.accesslog.position import Progress
 from exporter.accesslog.scanner import scanner
 from exporter.accesslog.store import Store
 from exporter.accesslog.tally import Tally, TallySettings
+from exporter.cli.deliveries import RESTART_JOB
 from exporter.config import COMBINED
+from exporter.deliveries.restart import Standing
+from exporter.ledger import Ledger, Series, read_ledger
 from tests.database_roles import documented_role
 from tests.mastodon_rows import add_followed_account, add_unavailable_domain
 from tests.postgres import Postgres
@@ -25,6 +28,7 @@ from tests.redis_server import RunningRedis
 
 REMEDY = [sys.executable, "-c", "from exporter.cli.remedy import main; main()"]
 KEY = "exhausted_deliveries:dead.example"
+RESTARTED = Series("delivery_domains", ("restarted",))
 
 
 @dataclass
@@ -138,6 +142,30 @@ def test_a_domain_is_restarted_and_the_ledger_knows(server: Server) -> None:
     assert (job["job"], job["state"], job["counts"]) == (
         "deliveries_restart", "done", {"delivery_domains": {"restarted": 1}},
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("is_done", [False, True])
+def test_what_a_killed_run_has_counted_is_not_counted_again_and_the_next_time_is(
+    server: Server, *, is_done: bool
+) -> None:
+    failures = "exhausted_deliveries:weak.example"
+    (server.folder / "state").mkdir()
+    with closing(Ledger.open(server.folder / "state")) as ledger, ledger.start(RESTART_JOB) as job:
+        # What a kill leaves before, or after, the days of failures are gone.
+        job.count_once(Standing("weak.example").key, RESTARTED)
+    if is_done:
+        server.redis.client().delete(failures)
+    assert restarts_counted_after(server, "weak.example") == 1
+    server.redis.client().sadd(failures, "20261123")
+    assert restarts_counted_after(server, "weak.example") == 2
+
+
+def restarts_counted_after(server: Server, domain: str) -> int:
+    """Restart a domain, and return how many the ledger has counted since it began."""
+    assert server.deliveries("restart", domain).returncode == 0
+    record = read_ledger(server.folder / "state")
+    assert record is not None
+    return record.totals[RESTARTED]
 
 
 def test_a_dry_run_changes_nothing(server: Server) -> None:

@@ -11,9 +11,20 @@ from pathlib import Path
 import pytest
 import yaml
 
-from exporter.ledger import RESUBSCRIBE, Job, JobCancelled, JobState, Ledger, Series
+from exporter.ledger import (
+    MEDIA_SYNC,
+    RESUBSCRIBE,
+    Job,
+    JobCancelled,
+    JobState,
+    Ledger,
+    MediaRun,
+    RangeResult,
+    Series,
+)
 from exporter.ledger.schema import LEDGER_NAME
 from tests.golden_files import assert_golden
+from tests.ledger.media_pages import ACCOUNTS, EMOJIS, ids, page
 from tests.ledger.worlds import CONFIRMED, NEVER_SECONDS, PENDING, REFUSED, Clock, await_that
 
 REMEDY = [sys.executable, "-c", "from exporter.cli.remedy import main; main()"]
@@ -74,6 +85,66 @@ def test_the_list_as_text(config: Sequence[str], history: Path) -> None:
     done = jobs(*config)
     assert (done.returncode, done.stderr) == (0, "")
     assert_golden("jobs.txt", done.stdout)
+
+
+@pytest.fixture
+def media_history(folder: Path) -> Path:
+    """Write down a media sync that was interrupted, carried on, and has failed in the end."""
+    clock = Clock()
+    with closing(Ledger.open(folder, clock, NEVER_SECONDS)) as ledger:
+        with pytest.raises(KeyboardInterrupt), ledger.start(MEDIA_SYNC, "all") as job:  # noqa: PT012 - it must write first
+            MediaRun(job).set_rows({"accounts": 20, "custom_emojis": 7, "imports": 0})
+            MediaRun(job).write([in_trouble(), page(5, 10)])
+            raise KeyboardInterrupt
+        clock.now += 60
+        with ledger.start(MEDIA_SYNC, "all") as job:
+            MediaRun(job).write([page(10, 20), page(0, 7, EMOJIS)])
+            job.finish(JobState.FAILED)
+    return folder
+
+
+def in_trouble() -> RangeResult:
+    return RangeResult(ACCOUNTS, 5, {"missing": 1, "failed": 1, "present": 8}, page=ids(0, 5), finished=ids(0, 5))
+
+
+def test_a_media_sync_is_listed_with_what_it_did_by_class(config: Sequence[str], media_history: Path) -> None:
+    (listed,) = json.loads(jobs(*config, "--format", "json").stdout)
+    nothing = dict.fromkeys(("copied", "present", "repaired", "refetched", "missing", "gone", "failed"), 0)
+    assert listed == {
+        "job": "media_sync",
+        "state": "failed",
+        "started": "2017-04-21T12:00:00+00:00",
+        "ended": "2017-04-21T12:01:00+00:00",
+        "heartbeat": "2017-04-21T12:01:00+00:00",
+        "classes": {
+            "accounts": {
+                "rows": 20,
+                "rows_done": 20,
+                "objects": {**nothing, "copied": 30, "present": 8, "missing": 1, "failed": 1},
+                "bytes": 3000,
+            },
+            "custom_emojis": {"rows": 7, "rows_done": 7, "objects": {**nothing, "copied": 14}, "bytes": 1400},
+            "imports": {"rows": 0, "rows_done": 0, "objects": nothing, "bytes": 0},
+        },
+    }
+
+
+def test_a_media_sync_is_told_in_one_line(config: Sequence[str], media_history: Path) -> None:
+    _, line = jobs(*config).stdout.splitlines()
+    assert line == (
+        "media_sync  failed  2017-04-21 12:00:00 UTC  0:01:00  "
+        "copied 44, present 8, missing 1, failed 1, 4.4 kB, 27 of 27 rows"
+    )
+
+
+def test_a_media_sync_can_be_asked_to_stop(config: Sequence[str], folder: Path) -> None:
+    with closing(Ledger.open(folder, time.time, beat_seconds=0.05)) as ledger:
+        with pytest.raises(JobCancelled), ledger.start(MEDIA_SYNC, "all") as job:  # noqa: PT012 - the raise is awaited
+            assert jobs("cancel", MEDIA_SYNC, *config).returncode == 0
+            await_that(lambda: stops(job))
+        with ledger.start(MEDIA_SYNC, "all") as job:
+            assert job.is_carried_on
+            job.check()
 
 
 def test_a_running_job_is_listed_first_and_as_running(config: Sequence[str], history: Path) -> None:

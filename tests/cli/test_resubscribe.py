@@ -106,6 +106,56 @@ def test_a_dry_run_tells_account_by_account_what_would_be_done_and_does_nothing(
     assert not world.state.exists()
 
 
+NOT_PUBLIC = "is not a public one; write `allow_private_addresses: true` if hubs of your own network are meant"
+UNUSABLE = "not asked, since its hub's URL cannot be used: "
+NO_HOST = f"{UNUSABLE}the host must be a name, such as `mastodon.example`, or an IP address"
+REFUSED_WITHOUT_A_LOOK_UP = {
+    "http://127.0.0.1:{port}/prompt/hub": f"127.0.0.1:{{port}}: its address 127.0.0.1 {NOT_PUBLIC}",
+    "http://10.1.2.3/hub": f"10.1.2.3: its address 10.1.2.3 {NOT_PUBLIC}",
+    "https://[0:0::1]:{port}/hub": f"[0:0::1]:{{port}}: its address ::1 {NOT_PUBLIC}",
+    "http://[::ffff:127.0.0.1]:{port}/hub": "[::ffff:127.0.0.1]:{port}: its address ::ffff:",
+    "http://LocalHost:{port}/prompt/hub": f"localhost:{{port}}: its address 127.0.0.1 {NOT_PUBLIC}",
+    "http://hub.localhost:{port}/prompt/hub": f"hub.localhost:{{port}}: its address 127.0.0.1 {NOT_PUBLIC}",
+    "http://169.254.169.254/latest": "169.254.169.254: its address 169.254.169.254 is link-local, to which nothing is",
+    "http://127.1:{port}/prompt/hub": NO_HOST,
+    "http://0x7f000001:{port}/prompt/hub": NO_HOST,
+    "http://2130706433:{port}/prompt/hub": NO_HOST,
+    "http://user:word@remote.example/hub": f"{UNUSABLE}must not hold a user name or password",
+}
+
+
+def test_a_dry_run_refuses_what_the_run_refuses_without_a_look_up_in_the_same_words(world: World) -> None:
+    port = world.hub.port
+    accounts = {
+        world.add("prompt", hub_url=url.format(port=port)): words.format(port=port)
+        for url, words in REFUSED_WITHOUT_A_LOOK_UP.items()
+    }
+    dry = world.run("--all", "--dry-run", "--format", "json", allow_private_addresses=False)
+    assert (dry.code, dry.results) == (0, dict.fromkeys(accounts, "refused"))
+    assert [one for one, words in accounts.items() if not dry.details[one].startswith(words)] == []
+    assert not world.state.exists()
+    run = world.resubscribe("--all", allow_private_addresses=False)
+    assert (run.code, run.results, run.details) == (1, dry.results, dry.details)
+    assert world.hub.asked == []
+
+
+def test_the_sum_of_a_dry_run_counts_the_refused_apart_from_the_planned_and_the_skipped(world: World) -> None:
+    inside, outside = world.add("prompt"), world.add("prompt", hub_url="https://hub.invalid/")
+    other = world.add("prompt", hub_url="ftp://hub.invalid/")
+    ended = world.run("--all", "--dry-run", allow_private_addresses=False)
+    lines = [line.split() for line in ended.output.splitlines()]
+    assert [line[:2] for line in lines[1:4]] == [
+        [str(inside), "refused"], [str(outside), "planned"], [str(other), "skipped"],
+    ]  # fmt: skip
+    assert lines[-4:] == [["1", "refused"], ["1", "skipped"], ["1", "planned"], ["nothing", "was", "changed"]]
+
+
+def test_a_dry_run_plans_with_hubs_of_an_own_network_where_they_are_allowed(world: World) -> None:
+    private, link_local = world.add("prompt"), world.add("prompt", hub_url="http://169.254.169.254/")
+    ended = world.run("--all", "--dry-run", "--format", "json", allow_private_addresses=True)
+    assert ended.results == {private: "planned", link_local: "refused"}
+
+
 def test_a_dry_run_of_nothing_is_an_empty_list(world: World) -> None:
     assert json.loads(world.run("--all", "--dry-run", "--format", "json").output) == []
     assert "there is nothing to do" in world.run("--all", "--dry-run").output
@@ -339,9 +389,9 @@ def test_a_cancelled_run_ends_as_an_interrupted_one(world: World) -> None:
     assert world.at_odds([account_id]) == []
 
 
-def await_asked(world: World) -> None:
+def await_asked(world: World, number: int = 1) -> None:
     give_up = time.monotonic() + PATIENCE_SECONDS
-    while not world.hub.asked:
+    while len(world.hub.asked) < number:
         assert time.monotonic() < give_up
         time.sleep(0.05)
 
@@ -384,24 +434,28 @@ def remedy_role(world: World, postgres: Postgres, name: str) -> tuple[str, str]:
 
 
 def test_a_database_that_is_away_for_a_moment_ends_no_run(world: World, postgres: Postgres) -> None:
-    world.settings["confirm_timeout"] = "6s"
-    silent, prompt = world.add("silent"), world.add("prompt")
+    world.settings["confirm_timeout"] = "60s"
+    silent, late, prompt = world.add("silent"), world.add("late"), world.add("prompt")
     role, url = remedy_role(world, postgres, "away")
     with subprocess.Popen(
         world.command("--all", "--yes", "--format", "json", database={"url": url}),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         await_results(world, 1)
+        await_asked(world, 3)
         postgres.run(world.database, f"ALTER ROLE {role} NOLOGIN")
         query = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'"
         assert postgres.run(world.database, query)
         wait_for(process, "the database is away")
         postgres.run(world.database, f"ALTER ROLE {role} LOGIN")
+        world.hub.verify_late()
+        await_results(world, 2)
+        assert ask_to_stop(world.state, RESUBSCRIBE) is not None
         output, errors = process.communicate(timeout=PATIENCE_SECONDS)
-    assert process.returncode == 0, errors
+    assert process.returncode == 130, errors
     results = {one["account_id"]: one["result"] for one in json.loads(output)}
-    assert results == {silent: "accepted", prompt: "confirmed"}
-    assert world.at_odds([silent, prompt]) == []
+    assert results == {silent: "accepted", late: "confirmed", prompt: "confirmed"}
+    assert world.at_odds([silent, late, prompt]) == []
 
 
 def wait_for(process: "subprocess.Popen[str]", words: str) -> None:

@@ -9,10 +9,16 @@ from prometheus_client.registry import Collector
 
 from exporter.collectors.ledger import LedgerFamilies
 from exporter.errors import StoreError
-from exporter.ledger import RESUBSCRIBE, RESUBSCRIBE_ACCOUNTS, JobState, Ledger, Series
+from exporter.ledger import MEDIA_SYNC, RESUBSCRIBE, RESUBSCRIBE_ACCOUNTS, JobState, Ledger, MediaRun, Series
 from exporter.ledger.schema import LEDGER_NAME
 from tests.golden_files import assert_golden
+from tests.ledger.media_pages import page as page_of_media
 from tests.ledger.worlds import CONFIRMED, NEVER_SECONDS, NOON, PENDING, REFUSED, Clock
+
+CLASSES = (
+    "media_attachments", "accounts", "custom_emojis", "preview_cards", "site_uploads", "preview_card_providers",
+    "backups", "imports",
+)  # fmt: skip
 
 
 class Shown(Collector):
@@ -50,9 +56,20 @@ def test_where_no_repair_ever_ran_there_are_no_series(tmp_path: Path, clock: Clo
 
 def test_every_result_is_at_0_once_there_is_a_ledger(ledger: Ledger, tmp_path: Path, clock: Clock) -> None:
     results = ("confirmed", "accepted", "refused", "failed", "skipped", "planned")
-    assert samples(tmp_path, clock) == {
+    moved = ("copied", "present", "repaired", "refetched", "missing", "gone", "failed")
+    shown = samples(tmp_path, clock)
+    assert shown == {
         **{f'mastodon_resubscribe_accounts_total{{result="{result}"}}': 0 for result in results},
         "mastodon_resubscribe_pending_accounts": 0,
+        **{
+            f'mastodon_media_sync_objects_total{{class="{name}",result="{result}"}}': 0
+            for name in CLASSES
+            for result in moved
+        },
+        **{f'mastodon_media_sync_bytes_total{{class="{name}"}}': 0 for name in CLASSES},
+        **{f'mastodon_media_sync_rows{{class="{name}"}}': 0 for name in CLASSES},
+        **{f'mastodon_media_sync_rows_done{{class="{name}"}}': 0 for name in CLASSES},
+        'mastodon_remedy_running{job="media_sync"}': 0,
         'mastodon_remedy_running{job="resubscribe"}': 0,
     }
 
@@ -69,6 +86,7 @@ def test_the_whole_page_while_a_repair_runs(ledger: Ledger, tmp_path: Path, cloc
         job.count_once("a", CONFIRMED)
         job.count_once("b", REFUSED)
         job.set_gauge(PENDING, 3)
+        MediaRun(ledger.start(MEDIA_SYNC)).write([page_of_media(0, 200)])
         assert_golden("ledger.prom", page(tmp_path, clock))
 
 
@@ -83,6 +101,38 @@ def test_counters_go_on_over_runs_and_never_back(ledger: Ledger, tmp_path: Path,
             seen.append(samples(tmp_path, clock)['mastodon_resubscribe_accounts_total{result="confirmed"}'])
         again.close()
     assert seen == [0, 2, 2, 3, 3, 4]
+
+
+def rows(folder: Path, clock: Clock) -> dict[str, float]:
+    """Return the rows of media that are not at 0."""
+    shown = samples(folder, clock)
+    prefix = "mastodon_media_sync_"
+    return {name.removeprefix(prefix): value for name, value in shown.items() if value and f"{prefix}rows" in name}
+
+
+def test_rows_are_those_of_the_latest_media_sync(ledger: Ledger, tmp_path: Path, clock: Clock) -> None:
+    with ledger.start(MEDIA_SYNC) as job:
+        MediaRun(job).set_rows({"accounts": 1000, "backups": 3})
+        MediaRun(job).write([page_of_media(0, 200)])
+    with ledger.start("restore"):
+        pass
+    assert rows(tmp_path, clock) == {
+        'rows{class="accounts"}': 1000,
+        'rows{class="backups"}': 3,
+        'rows_done{class="accounts"}': 200,
+    }
+    with ledger.start(MEDIA_SYNC) as job:
+        MediaRun(job).set_rows({"accounts": 5})
+    assert rows(tmp_path, clock) == {'rows{class="accounts"}': 5}
+
+
+def test_media_that_were_moved_are_counted_over_all_runs(ledger: Ledger, tmp_path: Path, clock: Clock) -> None:
+    for _ in range(2):
+        with ledger.start(MEDIA_SYNC) as job:
+            MediaRun(job).write([page_of_media(0, 200)])
+    shown = samples(tmp_path, clock)
+    assert shown['mastodon_media_sync_objects_total{class="accounts",result="copied"}'] == 800
+    assert shown['mastodon_media_sync_bytes_total{class="accounts"}'] == 80_000
 
 
 def test_a_repair_that_was_killed_is_not_running_after_30_seconds(ledger: Ledger, tmp_path: Path, clock: Clock) -> None:

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 
 from exporter.collectors.deliveries import DeliveryFamilies
 from exporter.collectors.job_memory import FILE_NAME
-from exporter.collectors.scheduled_jobs import EFFECTS_SECONDS, ScheduledJobFamilies
+from exporter.collectors.scheduled_jobs import EFFECTS_SECONDS, JobDatabase, ScheduledJobFamilies
 from exporter.collectors.sidekiq import SidekiqFamilies
 from exporter.config import DatabaseSettings, RedisSettings, Secret
 from exporter.deliveries.pending import read_pending
@@ -149,7 +149,7 @@ def test_a_job_that_lies_among_the_dead_has_failed(
 
 @pytest.mark.parametrize(("version", "failed"), [("1.6", 1), ("4.6", 0)])
 def test_a_job_that_will_be_tried_again_has_failed_where_scheduled_jobs_are_tried_again(
-    vacuum: RunningRedis, database: Database, redis: RedisServer, tmp_path: Path, failed: int
+    vacuum: RunningRedis, database: JobDatabase, redis: RedisServer, tmp_path: Path, failed: int
 ) -> None:
     trigger(vacuum, "vacuum_scheduler", NOW - HOUR)
     die(vacuum, "retry", NOW - HOUR + 3)
@@ -227,17 +227,24 @@ def url(postgres: Postgres, version: str) -> str:
 
 
 @pytest.fixture
-def database(url: str) -> Iterator[Database]:
-    with closing(Database(DatabaseSettings(url=Secret(url)), "tests")) as database:
+def database(url: str) -> Iterator[JobDatabase]:
+    with job_database(url) as database:
         yield database
 
 
-def by_database(database: Database, folder: Path) -> Samples:
+@contextmanager
+def job_database(url: str) -> Iterator[JobDatabase]:
+    settings = DatabaseSettings(url=Secret(url))
+    with closing(Database(settings, "tests")) as asked, closing(Database(settings, "counting tests")) as counting:
+        yield JobDatabase(asked, counting)
+
+
+def by_database(database: JobDatabase, folder: Path) -> Samples:
     """Return what the database alone tells, at this moment."""
     return look(ScheduledJobFamilies(database, None, folder))
 
 
-def test_without_redis_a_database_with_nothing_undone_tells_nothing(database: Database, tmp_path: Path) -> None:
+def test_without_redis_a_database_with_nothing_undone_tells_nothing(database: JobDatabase, tmp_path: Path) -> None:
     assert by_database(database, tmp_path) == {}
 
 
@@ -248,7 +255,7 @@ CLEANERS_OF_MEDIA = {
 
 
 def test_without_redis_work_that_is_undone_tells_since_when(
-    url: str, database: Database, version: str, tmp_path: Path
+    url: str, database: JobDatabase, version: str, tmp_path: Path
 ) -> None:
     add_user(url, add_account(url), confirmed_at=None, confirmation_sent_at=in_days(-27))
     add_row(url, "media_attachments", account_id=None, created_at=in_days(-11), updated_at=in_days(-11))
@@ -263,7 +270,7 @@ def test_without_redis_work_that_is_undone_tells_since_when(
 
 @pytest.mark.parametrize("version", ["1.3", "1.6", "2.9"])
 def test_subscriptions_are_not_refreshed_where_half_of_them_have_ended(
-    url: str, database: Database, version: str, tmp_path: Path
+    url: str, database: JobDatabase, version: str, tmp_path: Path
 ) -> None:
     for days in (-3, -2, 5):
         add_followed_account(url, subscription_expires_at=in_days(days))
@@ -274,7 +281,7 @@ def test_subscriptions_are_not_refreshed_where_half_of_them_have_ended(
 
 @pytest.mark.parametrize("version", ["1.3", "2.9"])
 def test_a_hub_that_has_died_does_not_make_it_seem_that_the_refresh_does_not_run(
-    url: str, database: Database, version: str, tmp_path: Path
+    url: str, database: JobDatabase, version: str, tmp_path: Path
 ) -> None:
     add_followed_account(url, subscription_expires_at=in_days(-90))
     for days in (3, 4):
@@ -283,7 +290,7 @@ def test_a_hub_that_has_died_does_not_make_it_seem_that_the_refresh_does_not_run
 
 
 @pytest.mark.parametrize("version", ["2.9", "3.5", "4.3", "4.6"])
-def test_pghero_writes_down_when_it_ran(url: str, database: Database, tmp_path: Path) -> None:
+def test_pghero_writes_down_when_it_ran(url: str, database: JobDatabase, tmp_path: Path) -> None:
     for days in (-3, -2):
         add_row(url, "pghero_space_stats", database="primary", captured_at=in_days(days))
     found = by_database(database, tmp_path)
@@ -291,7 +298,9 @@ def test_pghero_writes_down_when_it_ran(url: str, database: Database, tmp_path: 
 
 
 @pytest.mark.parametrize("version", ["2.9", "4.6"])
-def test_a_post_that_should_have_been_published_tells_since_when(url: str, database: Database, tmp_path: Path) -> None:
+def test_a_post_that_should_have_been_published_tells_since_when(
+    url: str, database: JobDatabase, tmp_path: Path
+) -> None:
     author = add_account(url)
     for days in (-1, 1):
         add_row(url, "scheduled_statuses", account_id=author, scheduled_at=in_days(days))
@@ -303,7 +312,7 @@ def test_a_post_that_should_have_been_published_tells_since_when(url: str, datab
 
 @pytest.mark.parametrize("version", ["4.6"])
 def test_a_server_whose_sidekiq_has_never_started_has_its_jobs_by_the_databases_shape(
-    database: Database, redis: RedisServer, tmp_path: Path
+    database: JobDatabase, redis: RedisServer, tmp_path: Path
 ) -> None:
     found = look(ScheduledJobFamilies(database, redis, tmp_path))
     assert found[LAST_RUN, "vacuum_scheduler"] == 0
@@ -312,7 +321,7 @@ def test_a_server_whose_sidekiq_has_never_started_has_its_jobs_by_the_databases_
 
 @pytest.mark.parametrize("version", ["4.3"])
 def test_jobs_that_are_triggered_and_leave_their_work_undone_have_not_run(
-    url: str, database: Database, redis: RedisServer, redis_server: RunningRedis, tmp_path: Path
+    url: str, database: JobDatabase, redis: RedisServer, redis_server: RunningRedis, tmp_path: Path
 ) -> None:
     add_row(url, "media_attachments", account_id=None, created_at=in_days(-11), updated_at=in_days(-11))
     schedule(redis_server, vacuum_scheduler={"cron": "17 4 * * *", "class": VACUUM})
@@ -324,7 +333,7 @@ def test_jobs_that_are_triggered_and_leave_their_work_undone_have_not_run(
 
 @pytest.mark.parametrize("version", ["4.3"])
 def test_slow_questions_are_not_asked_at_every_scrape_nor_waited_for(
-    url: str, database: Database, tmp_path: Path
+    url: str, database: JobDatabase, tmp_path: Path
 ) -> None:
     moments = [NOW]
     families = ScheduledJobFamilies(database, None, tmp_path, clock=lambda: moments[-1])
@@ -341,12 +350,24 @@ def test_slow_questions_are_not_asked_at_every_scrape_nor_waited_for(
 
 
 @pytest.mark.parametrize("version", ["4.3"])
+def test_slow_questions_leave_no_connection_behind(
+    url: str, postgres: Postgres, database: JobDatabase, tmp_path: Path
+) -> None:
+    add_row(url, "media_attachments", account_id=None, created_at=in_days(-11), updated_at=in_days(-11))
+    assert (LAST_RUN, "vacuum_scheduler") in by_database(database, tmp_path)
+    connected = (
+        "SELECT application_name FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name LIKE '%tests'"
+    )
+    eventually(lambda: postgres.run(url, connected) == [("tests",)])
+
+
+@pytest.mark.parametrize("version", ["4.3"])
 def test_questions_that_failed_are_asked_again_no_sooner(postgres: Postgres, url: str, tmp_path: Path) -> None:
     add_row(url, "media_attachments", account_id=None, created_at=in_days(-11), updated_at=in_days(-11))
     postgres.run(url, "CREATE ROLE told_late LOGIN PASSWORD 'x'")
     moments = [NOW]
-    settings = DatabaseSettings(url=Secret(postgres.url_as(url, "told_late", "x")))
-    with closing(Database(settings, "tests")) as limited:
+    with job_database(postgres.url_as(url, "told_late", "x")) as limited:
         families = ScheduledJobFamilies(limited, None, tmp_path, clock=lambda: moments[-1])
         with pytest.raises(DatabaseError, match="may not do this"):
             look(families)
@@ -370,8 +391,7 @@ def test_a_right_that_is_missing_costs_the_jobs_that_need_it_and_no_other(
     schedule(vacuum, user_cleanup_scheduler={"cron": "1 4 * * *", "class": "Scheduler::UserCleanupScheduler"})
     now = in_days(0).replace(tzinfo=UTC).timestamp()
     trigger(vacuum, "user_cleanup_scheduler", now - HOUR)
-    settings = DatabaseSettings(url=Secret(postgres.url_as(url, "sees_no_users", "x")))
-    with closing(Database(settings, "tests")) as limited:
+    with job_database(postgres.url_as(url, "sees_no_users", "x")) as limited:
         families = ScheduledJobFamilies(limited, redis, tmp_path)
         found = [look(families), look(families)][-1]
     assert found[LAST_RUN, "user_cleanup_scheduler"] == pytest.approx(now - HOUR, abs=60)
@@ -383,7 +403,7 @@ def test_a_right_that_is_missing_costs_the_jobs_that_need_it_and_no_other(
 
 @pytest.mark.parametrize("version", ["2.9"])
 def test_a_redis_that_goes_away_leaves_what_the_database_tells(
-    url: str, database: Database, redis_server: RunningRedis, vacuum: RunningRedis, tmp_path: Path
+    url: str, database: JobDatabase, redis_server: RunningRedis, vacuum: RunningRedis, tmp_path: Path
 ) -> None:
     for days in (-3, -2, 5):
         add_followed_account(url, subscription_expires_at=in_days(days))
@@ -400,7 +420,7 @@ def test_a_redis_that_goes_away_leaves_what_the_database_tells(
 
 @pytest.mark.parametrize("version", ["2.9"])
 def test_without_the_package_of_redis_the_database_still_tells(
-    url: str, database: Database, redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    url: str, database: JobDatabase, redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_followed_account(url, subscription_expires_at=in_days(-3))
     monkeypatch.setitem(sys.modules, "redis", None)
@@ -412,7 +432,7 @@ def test_without_the_package_of_redis_the_database_still_tells(
 
 @pytest.mark.parametrize("version", ["2.9"])
 def test_a_soft_deleted_subscription_does_not_make_it_seem_that_the_cleanup_does_not_run(
-    url: str, postgres: Postgres, database: Database, tmp_path: Path
+    url: str, postgres: Postgres, database: JobDatabase, tmp_path: Path
 ) -> None:
     postgres.run(url, "ALTER TABLE subscriptions ADD COLUMN deleted_at timestamp without time zone")
     account = add_account(url)
@@ -428,8 +448,7 @@ def days_ago(days: float) -> float:
 
 
 def test_a_database_that_is_down_is_an_error(tmp_path: Path) -> None:
-    nowhere = DatabaseSettings(url=Secret("postgresql://nobody@127.0.0.1:1/none"))
-    with closing(Database(nowhere, "tests")) as database, pytest.raises(DatabaseError):
+    with job_database("postgresql://nobody@127.0.0.1:1/none") as database, pytest.raises(DatabaseError):
         by_database(database, tmp_path)
 
 
@@ -471,6 +490,6 @@ def test_the_rights_in_the_database_that_the_documentation_names_are_enough(
     postgres: Postgres, url: str, tmp_path: Path
 ) -> None:
     role = documented_role(postgres, url, "mastodon-exporter")
-    with closing(Database(DatabaseSettings(url=Secret(role)), "tests")) as limited:
+    with job_database(role) as limited:
         assert by_database(limited, tmp_path) == {}
-        assert samples(DeliveryFamilies(limited).families()) in ({}, {("mastodon_unavailable_domains",): 0})
+        assert samples(DeliveryFamilies(limited.asked).families()) in ({}, {("mastodon_unavailable_domains",): 0})

@@ -8,7 +8,9 @@ from exporter.config import (
     Config,
     DatabaseSettings,
     Instance,
+    MediaSettings,
     RedisSettings,
+    S3Settings,
     WebSettings,
     config_from_flags,
 )
@@ -188,6 +190,12 @@ def test_the_stores_of_a_file_without_instances_belong_to_the_only_one_that_a_fl
 
 def test_stores_alone_need_no_instance() -> None:
     assert config_from_flags(stores(), instances=(), listen=None) == stores()
+
+
+def test_media_go_with_the_database() -> None:
+    base = replace(stores(), media=MediaSettings(S3Settings("media")))
+    config = config_from_flags(base, instances=["https://a.example"], listen=None)
+    assert config.media == MediaSettings(S3Settings("media"), instance="a.example")
 
 
 def test_redis_goes_with_the_database_that_says_whose_it_is() -> None:

@@ -21,6 +21,8 @@ from exporter.config.access_logs import ACCESS_LOG_KEYS
 from exporter.config.checks import CHECK_KEYS
 from exporter.config.document import MAX_DEPTH, MAX_VALUES
 from exporter.config.instances import INSTANCE_KEYS
+from exporter.config.media import MEDIA_KEYS, SIDES
+from exporter.config.media import STORE_KEYS as MEDIA_STORE_KEYS
 from exporter.config.reader import MAX_FILE_BYTES
 from exporter.config.sections import LATER_SECTIONS, TOP_KEYS, WEB_KEYS
 from exporter.config.stores import DATABASE_KEYS, REDIS_KEYS
@@ -32,7 +34,7 @@ ROOT = Path(__file__).parents[2]
 BAD = Path(__file__).parent / "bad"
 BAD_FILES = sorted(path.name for path in BAD.glob("*.yml"))
 BAD_ENVIRONMENT = {"SECRET": "hunter2@hunter2.example", "SECRET_NUMBER": "4711", "EMPTY": ""}
-STORE_KEYS = (*DATABASE_KEYS, *REDIS_KEYS, *SUBSCRIPTION_KEYS)
+STORE_KEYS = (*DATABASE_KEYS, *REDIS_KEYS, *SUBSCRIPTION_KEYS, *MEDIA_KEYS, *MEDIA_STORE_KEYS, "acl")
 QDON = Instance(name="qdon.example", url="https://qdon.example", domain="qdon.example")
 
 
@@ -322,7 +324,7 @@ def test_a_variable_that_is_not_utf8_is_refused(config_path: Path) -> None:
 _WORDS = st.sampled_from(
     [
         *(*TOP_KEYS, *WEB_KEYS, *INSTANCE_KEYS, *CHECK_KEYS, *CHECK_NAMES, *ACCESS_LOG_KEYS, *STORE_KEYS),
-        *("media", "<<", "postgresql://a:b@c/d", "postgresql://a:b@[c", "redis://[", "/dev/null"),
+        *("256MiB", "<<", "postgresql://a:b@c/d", "postgresql://a:b@[c", "redis://[", "/dev/null"),
         *(
             "https://qdon.example",
             "https://[::1]:3000",
@@ -358,8 +360,17 @@ _STORES = {
     section: st.fixed_dictionaries({}, optional=dict.fromkeys(keys, _DOCUMENTS))
     for section, keys in {"database": DATABASE_KEYS, "redis": REDIS_KEYS, "subscriptions": SUBSCRIPTION_KEYS}.items()
 }
+_BUCKET = st.fixed_dictionaries({}, optional=dict.fromkeys((*MEDIA_STORE_KEYS, "acl", "path"), _DOCUMENTS))
+_MEDIA = st.fixed_dictionaries({}, optional={**dict.fromkeys(MEDIA_KEYS, _DOCUMENTS), **dict.fromkeys(SIDES, _BUCKET)})
 _SENSIBLE = st.fixed_dictionaries(
-    {}, optional={**dict.fromkeys(TOP_KEYS, _DOCUMENTS), "instances": _INSTANCES, "access_logs": _LOGS, **_STORES}
+    {},
+    optional={
+        **dict.fromkeys(TOP_KEYS, _DOCUMENTS),
+        "instances": _INSTANCES,
+        "access_logs": _LOGS,
+        **_STORES,
+        "media": _MEDIA,
+    },
 )
 _MARKS = st.text(alphabet="[]{}:,-?&*!|>'\"%@`#<\n\t \\ux0=~a1$\x85\u2028\ufeff\x00", max_size=60)
 _TEXTS = st.one_of(

@@ -10,7 +10,8 @@ from exporter.config import (
     SubscriptionSettings,
     read_config,
 )
-from exporter.config.stores import LARGEST_SECRET_BYTES, database_url
+from exporter.config.files import LARGEST_SECRET_BYTES
+from exporter.config.stores import database_url
 from exporter.errors import ConfigError, InvalidValue
 
 URL = "postgresql://exporter:hunter2@127.0.0.1/mastodon_production"

@@ -8,7 +8,7 @@ import pytest
 
 from exporter.config import DatabaseSettings, Secret
 from exporter.deliveries.restart import DeliveryStores, Standing
-from exporter.errors import DatabaseError, RedisError
+from exporter.errors import DatabaseError, RedisError, StoreError
 from exporter.mastodon.database import Database
 from exporter.mastodon.redis_server import RedisServer
 from tests.mastodon_rows import add_unavailable_domain
@@ -16,6 +16,10 @@ from tests.postgres import Postgres
 from tests.redis_server import RunningRedis
 
 KEY = "exhausted_deliveries:dead.example"
+
+
+def nothing() -> None:
+    """Count nothing."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class World:
 
     def restart(self, domain: str = "dead.example") -> None:
         (standing,) = self.stores.standings([domain])
-        self.stores.restart(standing)
+        self.stores.restart(standing, nothing)
 
     @property
     def rows(self) -> list[str]:
@@ -62,7 +66,7 @@ def test_a_domain_that_is_failing_begins_at_no_days(world: World) -> None:
     world.postgres.run(world.url, "DELETE FROM unavailable_domains WHERE domain = 'dead.example'")
     (standing,) = world.stores.standings(["dead.example"])
     assert (standing.has_row, standing.is_troubled) == (False, True)
-    world.stores.restart(standing)
+    world.stores.restart(standing, nothing)
     assert world.days == 0
 
 
@@ -73,7 +77,7 @@ def test_a_domain_that_nobody_has_given_up_has_nothing_to_restart(world: World) 
 def test_with_redis_down_the_row_stays(world: World) -> None:
     (standing,) = world.stores.standings(["dead.example"])
     with world.redis.frozen(), pytest.raises(RedisError):
-        world.stores.restart(standing)
+        world.stores.restart(standing, nothing)
     # Redis may still do what it was asked to, once it goes on; the domain is given up as before all the same.
     assert world.rows == ["dead.example", "other.example"]
     world.restart()
@@ -89,7 +93,7 @@ def test_a_role_that_may_not_delete_leaves_redis_as_it_is(world: World) -> None:
         stores = DeliveryStores(database, world.stores.redis)
         (standing,) = stores.standings(["dead.example"])
         with pytest.raises(DatabaseError, match="may not do this"):
-            stores.restart(standing)
+            stores.restart(standing, nothing)
     assert (world.rows, world.days) == (["dead.example", "other.example"], 7)
     world.postgres.run(world.url, "DROP OWNED BY looker; DROP ROLE looker")
 
@@ -103,15 +107,35 @@ def test_killed_before_the_commit_the_domain_is_given_up_as_before_and_a_second_
 ) -> None:
     # What a kill leaves at that instant: the days gone, the row uncommitted, so still there.
     world.redis.client().delete(KEY)
-    assert world.stores.standings(["dead.example"]) == (Standing("dead.example", has_row=True),)
+    (standing,) = world.stores.standings(["dead.example"])
+    assert (standing.has_row, standing.failure_keys) == (True, ())
     world.restart()
     assert world.rows == ["other.example"]
+
+
+def test_a_domain_that_cannot_be_counted_stays_given_up(world: World) -> None:
+    def count() -> None:
+        raise StoreError("no space left")
+
+    (standing,) = world.stores.standings(["dead.example"])
+    with pytest.raises(StoreError):
+        world.stores.restart(standing, count)
+    assert world.rows == ["dead.example", "other.example"]
+
+
+def test_two_looks_know_a_domain_by_one_key_until_it_is_given_up_once_more(world: World) -> None:
+    (first,), (second,) = (world.stores.standings(["dead.example"]) for _ in range(2))
+    assert first.key == second.key
+    world.restart()
+    add_unavailable_domain(world.url, "dead.example")
+    (third,) = world.stores.standings(["dead.example"])
+    assert third.key != first.key
 
 
 def test_without_redis_the_row_alone_goes(world: World) -> None:
     stores = DeliveryStores(world.stores.database, None)
     (standing,) = stores.standings(["dead.example"])
-    stores.restart(standing)
+    stores.restart(standing, nothing)
     assert (world.rows, world.days) == (["other.example"], 7)
 
 
@@ -126,7 +150,7 @@ def test_before_3_1_4_the_inboxes_of_the_host_go_from_redis(postgres: Postgres, 
         stores = DeliveryStores(database, redis)
         (standing,) = stores.standings(["dead.example"])
         assert "given up" in standing.detail
-        stores.restart(standing)
+        stores.restart(standing, nothing)
         with pytest.raises(RedisError, match="in Redis alone"):
             DeliveryStores(database, None).standings(["dead.example"])
     assert client.smembers("unavailable_inboxes") == {"https://x.example/i"}

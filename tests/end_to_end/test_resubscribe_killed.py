@@ -6,6 +6,8 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from tests.postgres import Postgres
 from tests.subscriptions.resubscribe_world import World, world
 
 KILLS = 50 if os.environ.get("SOAK") == "full" else 20
+SIDE_BY_SIDE = 2
 MOST_KILLS_IN_A_ROW = 3
 PATIENCE_SECONDS = 60.0
 # What each hub does, and how many accounts it has.
@@ -25,28 +28,44 @@ EXPECTED = {"deny": "refused", "refuse": "refused", "silent": "accepted"}
 
 
 @pytest.fixture
-def killed(postgres: Postgres, tmp_path: Path) -> Iterator[World]:
-    with world(postgres.new_database("2.9"), tmp_path) as made:
+def worlds(postgres: Postgres, tmp_path: Path) -> Iterator[list[World]]:
+    """Give servers that know nothing of each other: most of a run is waiting, so one is killed beside another."""
+    with ExitStack() as stack:
+        folders = [tmp_path / str(number) for number in range(SIDE_BY_SIDE)]
+        yield [stack.enter_context(killable_world(postgres.new_database("2.9"), folder)) for folder in folders]
+
+
+@contextmanager
+def killable_world(database: str, folder: Path) -> Iterator[World]:
+    folder.mkdir()
+    with world(database, folder) as made:
         made.settings["confirm_timeout"] = "1s"
         yield made
 
 
 @pytest.mark.slow
 def test_a_run_after_any_number_of_kills_leaves_each_secret_known_and_asks_and_counts_nobody_twice(
-    killed: World,
+    worlds: list[World],
 ) -> None:
-    chance = random.Random(f"kill {KILLS}")
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as side_by_side:
+        chances = [random.Random(f"kill {KILLS} {number}") for number in range(SIDE_BY_SIDE)]
+        assert sum(side_by_side.map(kill_again_and_again, worlds, chances)) == KILLS
+
+
+def kill_again_and_again(world: World, chance: random.Random) -> int:
+    """Kill runs, look each time what the next one makes of what they left, and return how many were killed."""
     kills = accounts_so_far = 0
-    while kills < KILLS:
-        accounts = add_accounts(killed)
+    while kills < KILLS // SIDE_BY_SIDE:
+        accounts = add_accounts(world)
         accounts_so_far += len(accounts)
-        expiries = {one: killed.expiry(one) for one in accounts}
-        in_a_row = min(chance.randint(1, MOST_KILLS_IN_A_ROW), KILLS - kills)
-        if all(kill_one_run(killed, chance, accounts) for _ in range(in_a_row)):
+        expiries = world.expiries()
+        in_a_row = min(chance.randint(1, MOST_KILLS_IN_A_ROW), KILLS // SIDE_BY_SIDE - kills)
+        if all(kill_one_run(world, chance, accounts) for _ in range(in_a_row)):
             kills += in_a_row
-            check_what_the_next_run_makes_of_it(killed, accounts, expiries)
-        assert sum(killed.counted().values()) == accounts_so_far
-        remove_accounts(killed)
+            check_what_the_next_run_makes_of_it(world, accounts, expiries)
+        assert sum(world.counted().values()) == accounts_so_far
+        remove_accounts(world)
+    return kills
 
 
 def check_what_the_next_run_makes_of_it(
@@ -59,7 +78,8 @@ def check_what_the_next_run_makes_of_it(
     assert world.at_odds(list(accounts)) == []
     asked_once = [one for one, what in accounts.items() if what in ASKED_ONCE]
     assert {one: world.times_asked(one) for one in asked_once} == dict.fromkeys(asked_once, 1)
-    assert [one for one, what in accounts.items() if what == "deny" and world.expiry(one) != expiries[one]] == []
+    after = world.expiries()
+    assert [one for one, what in accounts.items() if what == "deny" and after[one] != expiries[one]] == []
 
 
 def add_accounts(world: World) -> dict[int, str]:

@@ -1,11 +1,8 @@
 """The stores on /metrics as users meet them: real `serve`, a real PostgreSQL and Redis that come and go."""
 
-import os
 import re
-import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +10,22 @@ import pytest
 import requests
 import yaml
 
+from exporter.collectors.store_collector import DEADLINE_SECONDS
 from exporter.ledger import RESUBSCRIBE, RESUBSCRIBE_ACCOUNTS, Ledger, Series
-from tests.accesslog.test_process import followers_of
 from tests.end_to_end.programs_under_test import Running, exporter, run
-from tests.mastodon_rows import add_account, add_followed_account, add_remote_account, add_subscription, in_days
+from tests.end_to_end.troubled_stores import Trouble, dripping, dropping, silent
+from tests.mastodon_rows import (
+    add_account,
+    add_followed_account,
+    add_remote_account,
+    add_row,
+    add_subscription,
+    in_days,
+)
 from tests.postgres import PASSWORD, Postgres, postgres_server
 
 PATIENCE_SECONDS = 30.0
+COLLECTORS = ("subscriptions", "deliveries", "scheduled_jobs", "sidekiq")
 LINE = '192.0.2.1 - - [23/Nov/2026:02:44:02 +0000] "POST {} HTTP/1.1" {} 0 "-" "{}"\n'
 
 
@@ -65,7 +71,11 @@ def server() -> Iterator[Postgres]:
 
 
 def metrics(running: Running) -> dict[str, float]:
-    lines = [line for line in running.get("/metrics").text.splitlines() if not line.startswith("#")]
+    return values(running.get("/metrics").text)
+
+
+def values(exposition: str) -> dict[str, float]:
+    lines = [line for line in exposition.splitlines() if not line.startswith("#")]
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
@@ -148,8 +158,7 @@ def test_a_database_that_hangs_leaves_the_rest_of_metrics_within_the_scrapes_tim
     setting.configure(database={"url": server.new_database("2.9")})
     with exporter(setting.config, setting.folder) as running:
         metrics(running)
-        stop(server, signal.SIGSTOP)
-        try:
+        with server.frozen():
             began = time.monotonic()
             answer = scrape(running, 2.0)
             assert time.monotonic() - began < 2.0
@@ -160,26 +169,59 @@ def test_a_database_that_hangs_leaves_the_rest_of_metrics_within_the_scrapes_tim
                 assert "mastodon_exporter_build_info" in scrape(running, 2.0)
             assert time.monotonic() - began < 2.0
             assert threads_of(running) <= threads + 1
-        finally:
-            stop(server, signal.SIGCONT)
         eventually(lambda: success(metrics(running))["subscriptions"] == 1)
 
 
-def scrape(running: Running, timeout_seconds: float) -> str:
-    headers = {"X-Prometheus-Scrape-Timeout-Seconds": str(timeout_seconds)}
+@pytest.mark.parametrize("timeout_seconds", [None, 2.0], ids=["no time told", "2 s"])
+@pytest.mark.parametrize("trouble", [silent, dropping, dripping], ids=lambda trouble: trouble.__name__)
+def test_stores_that_all_say_nothing_leave_the_rest_of_metrics_within_the_scrapes_time(
+    setting: Setting, trouble: Trouble, timeout_seconds: float | None
+) -> None:
+    with trouble() as database, trouble() as application, trouble() as sidekiq:
+        urls = {"url": f"redis://127.0.0.1:{application}/0", "sidekiq_url": f"redis://127.0.0.1:{sidekiq}/0"}
+        setting.configure(database={"url": f"postgresql://mastodon@127.0.0.1:{database}/mastodon"}, redis=urls)
+        with exporter(setting.config, setting.folder) as running:
+            limit_seconds = DEADLINE_SECONDS if timeout_seconds is None else timeout_seconds / 2
+            for _ in range(2):
+                began = time.monotonic()
+                shown = values(scrape(running, timeout_seconds))
+                assert time.monotonic() - began < limit_seconds + 0.5
+                assert set(success(shown).items()) == {(name, 0) for name in COLLECTORS}
+                assert "mastodon_exporter_config_last_reload_successful" in shown
+
+
+def test_a_network_that_is_down_too_leaves_the_rest_of_metrics_within_the_scrapes_time(setting: Setting) -> None:
+    with silent() as redis, dropping() as outside:
+        setting.configure(redis={"url": f"redis://127.0.0.1:{redis}/0"}, control=[f"http://127.0.0.1:{outside}"])
+        with exporter(setting.config, setting.folder) as running:
+            began = time.monotonic()
+            shown = values(scrape(running, 2.0))
+            assert time.monotonic() - began < 2.0
+    assert shown["mastodon_exporter_network_up"] == 0
+    assert success(shown) == {"scheduled_jobs": 0, "sidekiq": 0}
+
+
+@pytest.mark.parametrize("trouble", [silent, dropping], ids=lambda trouble: trouble.__name__)
+def test_a_redis_that_says_nothing_leaves_what_the_database_tells(
+    setting: Setting, postgres: Postgres, trouble: Trouble
+) -> None:
+    url = postgres.new_database("4.3")
+    add_row(url, "media_attachments", account_id=None, created_at=in_days(-11), updated_at=in_days(-11))
+    with trouble() as port:
+        setting.configure(database={"url": url}, redis={"url": f"redis://127.0.0.1:{port}/0"})
+        with exporter(setting.config, setting.folder) as running:
+            shown = metrics(running)
+    assert success(shown) == {"subscriptions": 1, "deliveries": 1, "scheduled_jobs": 1, "sidekiq": 0}
+    assert shown['mastodon_scheduled_job_last_run_timestamp_seconds{job="vacuum_scheduler"}'] > 0
+
+
+def scrape(running: Running, timeout_seconds: float | None) -> str:
+    headers = {} if timeout_seconds is None else {"X-Prometheus-Scrape-Timeout-Seconds": str(timeout_seconds)}
     return requests.get(f"{running.url}/metrics", headers=headers, timeout=20).text
 
 
 def threads_of(running: Running) -> int:
     return len(list(Path(f"/proc/{running.process.pid}/task").iterdir()))
-
-
-def stop(server: Postgres, number: signal.Signals) -> None:
-    """Send a signal to every process of a server."""
-    assert server._process is not None
-    for pid in (server._process.pid, *followers_of(server._process.pid)):
-        with suppress(ProcessLookupError):  # some come and go
-            os.kill(pid, number)
 
 
 def test_a_reload_brings_another_database_and_takes_it_away(setting: Setting, postgres: Postgres) -> None:
@@ -206,13 +248,10 @@ def test_it_ends_at_once_while_a_database_hangs(setting: Setting, server: Postgr
     setting.configure(database={"url": server.new_database("2.9")})
     with exporter(setting.config, setting.folder) as running:
         metrics(running)
-        stop(server, signal.SIGSTOP)
-        try:
+        with server.frozen():
             scrape(running, 1.0)
             running.process.terminate()
             assert running.process.wait(5) == 0
-        finally:
-            stop(server, signal.SIGCONT)
 
 
 def test_the_ledger_is_shown_once_there_is_one(setting: Setting) -> None:

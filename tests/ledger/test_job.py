@@ -1,14 +1,12 @@
 """What a running job writes: counts that are never doubled, its end, its signs of life."""
 
 import random
-import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -28,7 +26,7 @@ from exporter.ledger import (
     ask_to_stop,
     read_ledger,
 )
-from tests.ledger.worlds import CONFIRMED, NOON, PENDING, REFUSED, Clock, await_that
+from tests.ledger.worlds import CONFIRMED, NOON, PENDING, REFUSED, Clock, await_that, files_of_at_most
 
 ROOT = Path(__file__).parents[2]
 
@@ -242,17 +240,6 @@ def counted_until_killed(folder: Path, first: int, after_seconds: float) -> int:
         time.sleep(after_seconds)  # the instant is what is tried here; nothing is waited for
         writer.send_signal(signal.SIGKILL)
         return int((told + writer.stdout.read()).split(b"\n")[-2])
-
-
-@contextmanager
-def files_of_at_most(size_bytes: int) -> Iterator[None]:
-    """Let no file grow beyond a size, which SQLite cannot tell from a disk that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_on_a_full_disk_a_count_is_an_error_and_the_counts_before_it_stay(

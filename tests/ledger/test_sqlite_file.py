@@ -15,7 +15,7 @@ from exporter.ledger.schema import LEDGER_NAME, MIGRATIONS
 from exporter.sqlite_file import SqliteFile, reading
 from tests.ledger.worlds import CONFIRMED, Clock
 
-VERSION_2 = (
+NEXT_VERSION = (
     "CREATE TABLE notes (note TEXT PRIMARY KEY) WITHOUT ROWID",
     "ALTER TABLE runs ADD COLUMN host TEXT NOT NULL DEFAULT 'qdon'",
 )
@@ -52,12 +52,12 @@ def test_a_block_that_raises_leaves_nothing_of_what_it_wrote(ledger: Ledger, tmp
     assert record.totals == {}
 
 
-def test_a_ledger_of_version_1_is_brought_to_version_2_with_all_that_it_holds(tmp_path: Path, clock: Clock) -> None:
+def test_a_ledger_is_brought_to_the_next_version_with_all_that_it_holds(tmp_path: Path, clock: Clock) -> None:
     with closing(Ledger.open(tmp_path, clock)) as ledger, ledger.start(RESUBSCRIBE) as job:
         job.count_once("a", CONFIRMED, 7)
     for _ in range(2):  # the second time there is nothing left to do
-        SqliteFile.open(tmp_path / LEDGER_NAME, (*MIGRATIONS, VERSION_2)).close()
-        with reading(tmp_path / LEDGER_NAME, (*MIGRATIONS, VERSION_2)) as connection:
+        SqliteFile.open(tmp_path / LEDGER_NAME, (*MIGRATIONS, NEXT_VERSION)).close()
+        with reading(tmp_path / LEDGER_NAME, (*MIGRATIONS, NEXT_VERSION)) as connection:
             assert connection is not None
             assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS) + 1,)
             assert connection.execute("SELECT job, host FROM runs").fetchall() == [(RESUBSCRIBE, "qdon")]
@@ -67,7 +67,7 @@ def test_a_ledger_of_version_1_is_brought_to_version_2_with_all_that_it_holds(tm
 
 def test_a_migration_that_fails_halfway_leaves_the_version_that_was_there(tmp_path: Path) -> None:
     Ledger.open(tmp_path).close()
-    broken = (*VERSION_2, "ALTER TABLE nowhere ADD COLUMN host TEXT")
+    broken = (*NEXT_VERSION, "ALTER TABLE nowhere ADD COLUMN host TEXT")
     with pytest.raises(StoreError, match="no such table: nowhere"):
         SqliteFile.open(tmp_path / LEDGER_NAME, (*MIGRATIONS, broken))
     with reading(tmp_path / LEDGER_NAME, MIGRATIONS) as connection:
@@ -77,7 +77,7 @@ def test_a_migration_that_fails_halfway_leaves_the_version_that_was_there(tmp_pa
 
 
 def test_a_ledger_that_a_newer_program_wrote_is_left_alone(tmp_path: Path) -> None:
-    SqliteFile.open(tmp_path / LEDGER_NAME, (*MIGRATIONS, VERSION_2)).close()
+    SqliteFile.open(tmp_path / LEDGER_NAME, (*MIGRATIONS, NEXT_VERSION)).close()
     content = (tmp_path / LEDGER_NAME).read_bytes()
     with pytest.raises(StateError, match="written by a newer mastodon-exporter"):
         Ledger.open(tmp_path)

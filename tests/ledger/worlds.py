@@ -1,7 +1,9 @@
-"""A clock that is set by hand, and what tests count."""
+"""A clock that is set by hand, a disk that is full, and what tests count."""
 
+import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from exporter.ledger import RESUBSCRIBE_ACCOUNTS, RESUBSCRIBE_PENDING, ResubscribeResult, Series
@@ -29,3 +31,14 @@ def await_that(holds: Callable[[], bool], patience_seconds: float = 20.0) -> Non
     deadline = time.monotonic() + patience_seconds
     while not holds():
         assert time.monotonic() < deadline, "it did not come to hold"
+
+
+@contextmanager
+def files_of_at_most(size_bytes: int) -> Iterator[None]:
+    """Let no file grow beyond a size, which SQLite cannot tell from a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -107,6 +107,34 @@ CREATE TABLE media_attachments (
 );
 CREATE INDEX index_media_attachments_on_status_id ON media_attachments (status_id);
 
+CREATE TABLE preview_cards (
+    id serial PRIMARY KEY,
+    status_id bigint,
+    url character varying DEFAULT '' NOT NULL,
+    title character varying,
+    image_file_name character varying,
+    image_content_type character varying,
+    image_file_size integer,
+    image_updated_at timestamp without time zone,
+    created_at timestamp without time zone NOT NULL,
+    updated_at timestamp without time zone NOT NULL,
+    type integer DEFAULT 0 NOT NULL
+);
+CREATE UNIQUE INDEX index_preview_cards_on_status_id ON preview_cards (status_id);
+
+CREATE TABLE imports (
+    id serial PRIMARY KEY,
+    account_id integer NOT NULL,
+    type integer NOT NULL,
+    approved boolean,
+    created_at timestamp without time zone NOT NULL,
+    updated_at timestamp without time zone NOT NULL,
+    data_file_name character varying,
+    data_content_type character varying,
+    data_file_size integer,
+    data_updated_at timestamp without time zone
+);
+
 CREATE TABLE domain_blocks (
     id serial PRIMARY KEY,
     domain character varying DEFAULT '' NOT NULL,

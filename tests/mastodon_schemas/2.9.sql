@@ -138,6 +138,75 @@ CREATE TABLE media_attachments (
 CREATE INDEX index_media_attachments_on_status_id ON media_attachments (status_id);
 CREATE INDEX index_media_attachments_on_account_id ON media_attachments (account_id);
 
+CREATE TABLE preview_cards (
+    id bigserial PRIMARY KEY,
+    url character varying DEFAULT '' NOT NULL,
+    title character varying DEFAULT '' NOT NULL,
+    image_file_name character varying,
+    image_content_type character varying,
+    image_file_size integer,
+    image_updated_at timestamp without time zone,
+    created_at timestamp without time zone NOT NULL,
+    updated_at timestamp without time zone NOT NULL,
+    type integer DEFAULT 0 NOT NULL
+);
+CREATE UNIQUE INDEX index_preview_cards_on_url ON preview_cards (url);
+
+CREATE TABLE imports (
+    id bigserial PRIMARY KEY,
+    account_id bigint NOT NULL,
+    type integer NOT NULL,
+    approved boolean DEFAULT false NOT NULL,
+    created_at timestamp without time zone NOT NULL,
+    updated_at timestamp without time zone NOT NULL,
+    data_file_name character varying,
+    data_content_type character varying,
+    data_file_size integer,
+    data_updated_at timestamp without time zone
+);
+
+CREATE TABLE custom_emojis (
+    id bigserial PRIMARY KEY,
+    shortcode character varying DEFAULT '' NOT NULL,
+    domain character varying,
+    image_file_name character varying,
+    image_content_type character varying,
+    image_file_size integer,
+    image_updated_at timestamp without time zone,
+    created_at timestamp without time zone NOT NULL,
+    updated_at timestamp without time zone NOT NULL,
+    disabled boolean DEFAULT false NOT NULL,
+    uri character varying,
+    image_remote_url character varying,
+    visible_in_picker boolean DEFAULT true NOT NULL
+);
+CREATE UNIQUE INDEX index_custom_emojis_on_shortcode_and_domain ON custom_emojis (shortcode, domain);
+
+CREATE TABLE site_uploads (
+    id bigserial PRIMARY KEY,
+    var character varying DEFAULT '' NOT NULL,
+    file_file_name character varying,
+    file_content_type character varying,
+    file_file_size integer,
+    file_updated_at timestamp without time zone,
+    meta json,
+    created_at timestamp without time zone NOT NULL,
+    updated_at timestamp without time zone NOT NULL
+);
+CREATE UNIQUE INDEX index_site_uploads_on_var ON site_uploads (var);
+
+CREATE TABLE backups (
+    id bigserial PRIMARY KEY,
+    user_id bigint,
+    dump_file_name character varying,
+    dump_content_type character varying,
+    dump_file_size integer,
+    dump_updated_at timestamp without time zone,
+    processed boolean DEFAULT false NOT NULL,
+    created_at timestamp without time zone NOT NULL,
+    updated_at timestamp without time zone NOT NULL
+);
+
 CREATE TABLE domain_blocks (
     id bigserial PRIMARY KEY,
     domain character varying DEFAULT '' NOT NULL,
@@ -182,8 +251,6 @@ CREATE INDEX index_admin_action_logs_on_target_type_and_target_id
 -- Tables that tell the version by being there.
 CREATE TABLE conversations (id bigserial PRIMARY KEY);
 CREATE TABLE session_activations (id bigserial PRIMARY KEY);
-CREATE TABLE custom_emojis (id bigserial PRIMARY KEY);
-CREATE TABLE backups (id bigserial PRIMARY KEY);
 
 CREATE TABLE schema_migrations (
     version character varying PRIMARY KEY

@@ -138,6 +138,78 @@ CREATE INDEX index_media_attachments_on_status_id ON media_attachments (status_i
 CREATE INDEX index_media_attachments_on_account_id_and_status_id
     ON media_attachments (account_id, status_id DESC);
 
+CREATE TABLE preview_cards (
+    id bigserial PRIMARY KEY,
+    url character varying DEFAULT '' NOT NULL,
+    title character varying DEFAULT '' NOT NULL,
+    image_file_name character varying,
+    image_content_type character varying,
+    image_file_size integer,
+    image_updated_at timestamp without time zone,
+    image_storage_schema_version integer,
+    created_at timestamp without time zone NOT NULL,
+    updated_at timestamp without time zone NOT NULL,
+    type integer DEFAULT 0 NOT NULL
+);
+CREATE UNIQUE INDEX index_preview_cards_on_url ON preview_cards (url);
+
+CREATE TABLE custom_emojis (
+    id bigserial PRIMARY KEY,
+    shortcode character varying DEFAULT '' NOT NULL,
+    domain character varying,
+    image_file_name character varying,
+    image_content_type character varying,
+    image_file_size integer,
+    image_updated_at timestamp without time zone,
+    image_storage_schema_version integer,
+    created_at timestamp without time zone NOT NULL,
+    updated_at timestamp without time zone NOT NULL,
+    disabled boolean DEFAULT false NOT NULL,
+    uri character varying,
+    image_remote_url character varying,
+    visible_in_picker boolean DEFAULT true NOT NULL,
+    category_id bigint
+);
+CREATE UNIQUE INDEX index_custom_emojis_on_shortcode_and_domain ON custom_emojis (shortcode, domain);
+
+CREATE TABLE site_uploads (
+    id bigserial PRIMARY KEY,
+    var character varying DEFAULT '' NOT NULL,
+    file_file_name character varying,
+    file_content_type character varying,
+    file_file_size integer,
+    file_updated_at timestamp without time zone,
+    meta json,
+    created_at timestamp without time zone NOT NULL,
+    updated_at timestamp without time zone NOT NULL,
+    blurhash character varying
+);
+CREATE UNIQUE INDEX index_site_uploads_on_var ON site_uploads (var);
+
+CREATE TABLE backups (
+    id bigserial PRIMARY KEY,
+    user_id bigint,
+    dump_file_name character varying,
+    dump_content_type character varying,
+    dump_file_size bigint,
+    dump_updated_at timestamp without time zone,
+    processed boolean DEFAULT false NOT NULL,
+    created_at timestamp without time zone NOT NULL,
+    updated_at timestamp without time zone NOT NULL
+);
+
+CREATE TABLE preview_card_providers (
+    id bigserial PRIMARY KEY,
+    domain character varying DEFAULT '' NOT NULL,
+    icon_file_name character varying,
+    icon_content_type character varying,
+    icon_file_size bigint,
+    icon_updated_at timestamp without time zone,
+    created_at timestamp without time zone NOT NULL,
+    updated_at timestamp without time zone NOT NULL
+);
+CREATE UNIQUE INDEX index_preview_card_providers_on_domain ON preview_card_providers (domain);
+
 CREATE TABLE domain_blocks (
     id bigserial PRIMARY KEY,
     domain character varying DEFAULT '' NOT NULL,
@@ -205,8 +277,6 @@ CREATE UNIQUE INDEX index_instances_on_domain ON instances (domain);
 -- Tables that tell the version by being there.
 CREATE TABLE conversations (id bigserial PRIMARY KEY);
 CREATE TABLE session_activations (id bigserial PRIMARY KEY);
-CREATE TABLE custom_emojis (id bigserial PRIMARY KEY);
-CREATE TABLE backups (id bigserial PRIMARY KEY);
 CREATE TABLE account_summaries (id bigserial PRIMARY KEY);
 CREATE TABLE account_statuses_cleanup_policies (id bigserial PRIMARY KEY);
 CREATE TABLE status_trends (id bigserial PRIMARY KEY);

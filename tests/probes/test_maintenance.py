@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 import trustme
 
+from exporter.authorities import trusted_authorities
 from exporter.config.model import Instance
 from exporter.mastodon.delivery import Verdict
 from exporter.mastodon.instance import Announcement
 from exporter.probes.look import Surroundings
 from exporter.probes.maintenance import MaintenanceReport, entrances, look_for_harm
 from exporter.probes.memory import Memory
-from exporter.probes.prober import Prober, authorities
+from exporter.probes.prober import Prober
 from exporter.probes.resolver import Resolver
 from exporter.probes.transfer import Transfers
 from exporter.probes.visit import Network
@@ -138,7 +139,7 @@ class Pair:
         return asyncio.run(self._report())
 
     async def _report(self) -> MaintenanceReport:
-        surroundings = Surroundings(Network(Transfers(), Resolver(), authorities()), Memory(None))
+        surroundings = Surroundings(Network(Transfers(), Resolver(), trusted_authorities()), Memory(None))
         try:
             instance = instance_at(self.https, ca_file=self.ca_file)
             return await look_for_harm(surroundings, instance, [self.https.url, self.http.url])

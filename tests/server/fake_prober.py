@@ -23,6 +23,7 @@ class FakeProber:
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self.controls: list[tuple[str, ...]] = []
+        self.control_timeout_seconds = 0.0
         self.network = True
         self.answer: Callable[[Asked], InstanceReport] = all_good
 
@@ -31,7 +32,8 @@ class FakeProber:
         self.asked.append(asked)
         return self.answer(asked)
 
-    def network_up(self, control: Sequence[str]) -> bool:
+    def network_up(self, control: Sequence[str], timeout_seconds: float) -> bool:
+        self.control_timeout_seconds = timeout_seconds
         self.controls.append(tuple(control))
         return self.network
 

@@ -145,6 +145,26 @@ def test_another_database_takes_its_place_after_a_reload(postgres: Postgres, wat
     assert (watched.watch.known_domains, watched.watch.shape(), watched.watch.covers(LOG)) == (None, None, False)
 
 
+def test_another_database_is_seen_at_once_and_the_old_connection_closed(
+    postgres: Postgres, watch: Callable[..., Watched], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_watch, "PAUSE_SECONDS", 60.0)
+    old, new = postgres.new_database("2.9"), postgres.new_database("2.9")
+    watched = watch(database(old))
+    assert watched.watch.shape() is not None
+    watched.reload(config(database=database(new), access_logs=(LOG,)))
+    eventually(lambda: connections(postgres, new) and not connections(postgres, old))
+    watched.reload(config(access_logs=(LOG,)))
+    eventually(lambda: not connections(postgres, new))
+
+
+def connections(postgres: Postgres, url: str) -> int:
+    """Return how many are connected to a database."""
+    connected = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
+    ((count,),) = postgres.run(postgres.url("postgres"), connected, [url.rpartition("/")[2]])
+    return int(count)
+
+
 def judged(folder: Path, settings: DatabaseSettings | None, log: AccessLog, version: str) -> frozenset[str]:
     """Return which logs are judged beside a server that announces `version`."""
     memory = Memory(folder)

@@ -2,8 +2,11 @@ import platform
 import re
 import subprocess
 
+import pytest
+
 from exporter import __version__
 from exporter.server.exporter_metrics import exporter_registry
+from exporter.server.probe_endpoint import SCRAPE_TIMEOUT_HEADER
 from exporter.server.reload import Running
 from tests.golden_files import assert_golden, golden_text
 from tests.programs import need_program
@@ -53,6 +56,14 @@ def test_the_network_is_judged_at_each_scrape(serve: Serve, prober: FakeProber) 
     prober.network = False
     assert "\nmastodon_exporter_network_up 0.0\n" in client.get("/metrics").text
     assert prober.controls == [CONTROL, CONTROL]
+
+
+@pytest.mark.parametrize(("scrape", "seconds"), [({}, 3.0), ({SCRAPE_TIMEOUT_HEADER: "2"}, 0.75)], ids=["", "2 s"])
+def test_the_network_and_the_stores_together_have_less_than_the_scrapes_time(
+    serve: Serve, prober: FakeProber, scrape: dict[str, str], seconds: float
+) -> None:
+    serve(config(control=CONTROL)).get("/metrics", headers=scrape)
+    assert prober.control_timeout_seconds == seconds
 
 
 def test_the_network_is_not_judged_where_no_control_is_configured(client: Client, prober: FakeProber) -> None:

@@ -53,6 +53,17 @@ def test_a_reload_puts_the_new_configuration_in_force(source: Source) -> None:
     assert running.state == ReloadState(True, 101)
 
 
+def test_whoever_wants_to_know_is_told_of_each_reload_that_succeeds(source: Source) -> None:
+    running = Running(source.load)
+    told: list[tuple[Instance, ...]] = []
+    running.call_when_reloaded(lambda: told.append(running.config.instances))
+    source.content = ConfigError(PROBLEMS)
+    running.reload()
+    source.content = config(instances=(OTHER,))
+    running.reload()
+    assert told == [(OTHER,)]
+
+
 def test_a_failed_reload_changes_nothing_and_says_so(source: Source, caplog: pytest.LogCaptureFixture) -> None:
     running = Running(source.load, counting_clock())
     before = running.settings

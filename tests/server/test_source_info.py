@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from exporter.config import AccessLog, Config, DatabaseSettings, RedisSettings, Secret
+from exporter.config import AccessLog, Config, DatabaseSettings, MediaSettings, RedisSettings, S3Settings, Secret
 from exporter.server.source_info import source_info
 from tests.server.client import Client
 from tests.server.conftest import Serve
@@ -11,6 +11,7 @@ from tests.server.serving import config
 LOGS = (AccessLog("first", "/a", instance="qdon"), AccessLog("second", "/b"))
 DATABASE = DatabaseSettings(url=Secret("postgresql://127.0.0.1:1/none"), instance="qdon")
 REDIS = RedisSettings(url=Secret("redis://127.0.0.1:1"), instance="qdon")
+MEDIA = MediaSettings(S3Settings("media"), instance="qdon")
 
 
 def shown(configuration: Config) -> list[tuple[str, str, str]]:
@@ -19,10 +20,11 @@ def shown(configuration: Config) -> list[tuple[str, str, str]]:
 
 
 def test_every_source_is_tied_to_its_instance() -> None:
-    assert shown(config(access_logs=LOGS, database=DATABASE, redis=REDIS)) == [
+    assert shown(config(access_logs=LOGS, database=DATABASE, redis=REDIS, media=MEDIA)) == [
         ("access_log", "first", "qdon"),
         ("database", "database", "qdon"),
         ("redis", "redis", "qdon"),
+        ("media", "media", "qdon"),
     ]
 
 

@@ -3,20 +3,25 @@
 import re
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg2
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from exporter.collectors import scheduled_jobs
+from exporter.collectors.store_collector import DEADLINE_SECONDS, deadline_seconds
 from exporter.config import Config, DatabaseSettings, Secret
 from exporter.ledger import RESUBSCRIBE, RESUBSCRIBE_ACCOUNTS, Ledger, Series
 from exporter.server import Running, Stores
+from tests.collectors.test_background_count import eventually
 from tests.golden_files import assert_golden, golden_text
 from tests.mastodon_rows import add_account, add_followed_account, add_subscription, in_days
-from tests.postgres import Postgres
+from tests.postgres import Postgres, postgres_server
 from tests.programs import need_program
 from tests.redis_server import RunningRedis
 from tests.server.serving import config
@@ -100,6 +105,47 @@ def test_a_store_that_is_down_leaves_the_others_alone(
     stored = store(config(database=UNREACHABLE, redis=redis_server.settings))
     success = stored.success
     assert (success["subscriptions"], success["deliveries"], success["sidekiq"]) == ("0", "0", "1")
+
+
+def test_a_database_that_falls_silent_while_a_slow_question_waits_has_failed_within_a_scrape(
+    redis_server: RunningRedis, store: Callable[[Config], Stored], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduled_jobs, "EFFECTS_SECONDS", 0.0)
+    redis_server.client().hset(
+        "schedules", "vacuum_scheduler", '{"every": "1d", "class": "Scheduler::VacuumScheduler"}'
+    )
+    with postgres_server() as server:
+        url = server.new_database("4.3")
+        stored = store(config(database=DatabaseSettings(url=Secret(url)), redis=redis_server.settings))
+        assert stored.success["scheduled_jobs"] == "1"
+        with locked(url, "media_attachments"):
+            eventually(lambda: stored.success["scheduled_jobs"] == "1" and is_waiting(server, url))
+            with server.frozen():
+                began = time.monotonic()
+                deadline_seconds.set(1.0)
+                success = stored.success
+                assert time.monotonic() - began < 2.0
+                assert (success["scheduled_jobs"], success["sidekiq"]) == ("0", "1")
+            deadline_seconds.set(DEADLINE_SECONDS)
+            eventually(lambda: stored.success["scheduled_jobs"] == "1")
+            assert is_waiting(server, url)
+        eventually(lambda: not is_waiting(server, url))
+
+
+@contextmanager
+def locked(url: str, table: str) -> Iterator[None]:
+    """Have nobody else read a table."""
+    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+        cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+def is_waiting(server: Postgres, url: str) -> bool:
+    """Tell whether a question of the exporter waits for a lock."""
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'mastodon%' AND wait_event_type = 'Lock'"
+    )
+    return server.run(url, waiting) != [(0,)]
 
 
 def test_a_reload_that_leaves_a_store_as_it_was_leaves_its_connection_too(

@@ -119,6 +119,11 @@ class World:
             reading.execute("SELECT id, secret FROM accounts WHERE domain IS NOT NULL")
             return dict(reading.fetchall())
 
+    def expiries(self) -> dict[int, datetime]:
+        with self.opened() as reading:
+            reading.execute("SELECT id, subscription_expires_at FROM accounts WHERE domain IS NOT NULL")
+            return dict(reading.fetchall())
+
     def store(self, account_id: int, secret: str) -> None:
         """Store a secret as the server's own refresh does."""
         with self.opened() as writing:

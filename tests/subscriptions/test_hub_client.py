@@ -15,8 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from exporter.addresses import AddressKind, AddressRule
+from exporter.authorities import trusted_authorities
 from exporter.subscriptions.hub_answer import HubAnswer, Verdict
 from exporter.subscriptions.hub_client import HubClient
+from exporter.subscriptions.hub_post import HubPost, Post
 from exporter.subscriptions.hub_request import HubRequest
 from exporter.subscriptions.signature import Signer
 from tests.programs import need_program
@@ -189,6 +191,30 @@ def test_a_hub_at_an_address_of_this_network_is_not_connected_to(hub: Hub, host:
     assert not hub.asked
 
 
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.1", "0x7f000001", "2130706433", "localhost", "hub.localhost", "[::1]"]
+)
+def test_a_refusal_that_needs_no_look_up_is_known_beforehand(host: str) -> None:
+    client = HubClient("test", AddressRule())
+    refusal = client.refusal(f"http://{host}:9/hub")
+    assert refusal is not None
+    assert refusal == ask(f"http://{host}:9/hub", client)
+
+
+@pytest.mark.parametrize("hub_url", ["https://hub.invalid/", "http://1.1.1.1/", "https://[2606:4700::1111]/hub"])
+def test_of_a_name_or_a_public_address_nothing_is_known_beforehand(hub_url: str) -> None:
+    assert HubClient("test", AddressRule()).refusal(hub_url) is None
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "2130706433", "0x7f.1", "hub.localhost", "[::ffff:127.0.0.1]"])
+def test_whatever_a_host_is_called_the_address_that_is_connected_to_is_judged(hub: Hub, host: str) -> None:
+    post = Post(hub.url("prompt", host), b"", (), "test", trusted_authorities())
+    with HubPost(post, AddressRule()) as sending:
+        outcome = sending.send(10)
+    assert (outcome.address_refused, outcome.sent) == (True, False)
+    assert not hub.asked
+
+
 def test_the_refusal_of_an_address_says_what_to_do(hub: Hub) -> None:
     answer = ask(hub.url("prompt"), HubClient("test", AddressRule()))
     assert "127.0.0.1 is not a public one; write `allow_private_addresses: true`" in answer.detail
@@ -232,6 +258,34 @@ def test_only_a_hub_with_a_certificate_to_trust_gets_the_secret(tmp_path: Path) 
         assert not hub.asked
         trusting = HubClient("test", LOOPBACK, ca_file=tmp_path / "ca.pem")
         assert ask(hub.url("prompt"), trusting).verdict is Verdict.ACCEPTED
+
+
+@pytest.fixture
+def private_authority(tmp_path: Path) -> Iterator[tuple[Hub, Path]]:
+    """Give a hub over TLS, and a bundle that is the only one to hold its authority."""
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "bundle.pem"))
+    with Hub(context) as hub:
+        yield hub, tmp_path / "bundle.pem"
+
+
+def test_the_bundle_that_the_environment_names_is_trusted(
+    private_authority: tuple[Hub, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub, bundle = private_authority
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    assert ask(hub.url("prompt")).verdict is Verdict.ACCEPTED
+
+
+def test_the_bundle_of_the_system_is_trusted_where_python_knows_of_none(
+    private_authority: tuple[Hub, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub, bundle = private_authority
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle.with_name("absent.pem")))
+    monkeypatch.setattr("exporter.authorities.SYSTEM_BUNDLES", (bundle.with_name("absent.crt"), bundle))
+    assert ask(hub.url("prompt")).verdict is Verdict.ACCEPTED
 
 
 def test_a_proxy_of_the_environment_is_ignored(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import pytest
 from psycopg2.errors import InsufficientPrivilege, QueryCanceled
 
 from exporter.errors import DatabaseError
-from exporter.subscriptions.broken_connection import PATIENCE_SECONDS, outlast
+from exporter.mastodon.broken_connection import PATIENCE_SECONDS, outlast
 
 
 class Clock:

@@ -1,0 +1,1 @@
+"""Moves a server's media from one store to another: plan, transfer, record."""

@@ -1,0 +1,43 @@
+"""How an object is to lie in the destination: under which key, with which headers, and who may read it."""
+
+from dataclasses import dataclass
+
+from exporter.config.media_model import AclChoice
+from exporter.mastodon.attachments import MediaObject
+from exporter.media.store import MASTODON_CACHE_CONTROL, Acl, ObjectHead, Put
+
+
+def whole_key(prefix: str, key: str) -> str:
+    """Return a key with what the store has in front of all: the prefix of S3_KEY_PREFIX, and a slash."""
+    return f"{prefix.rstrip('/')}/{key}" if prefix.strip("/") else key
+
+
+@dataclass(frozen=True)
+class Placing:
+    """Where objects go. `public_acl` is for what anybody may see; None sends no ACL header."""
+
+    prefix: str = ""
+    public_acl: Acl | None = Acl.PUBLIC_READ
+    private_acl: Acl | None = Acl.PRIVATE
+
+    @classmethod
+    def chosen(cls, prefix: str, choice: AclChoice, *, store_keeps_acl: bool) -> "Placing":
+        """Return what a configuration asks for, as far as the store can do it."""
+        if choice is AclChoice.NONE or (choice is AclChoice.AUTO and not store_keeps_acl):
+            return cls(prefix, None, None)
+        return cls(prefix, Acl.PRIVATE if choice is AclChoice.PRIVATE else Acl.PUBLIC_READ, Acl.PRIVATE)
+
+    def key(self, media_object: MediaObject) -> str:
+        """Return the whole key that Mastodon will ask for."""
+        return whole_key(self.prefix, media_object.key)
+
+    def put(self, media_object: MediaObject, head: ObjectHead | None) -> Put:
+        """Return how to write an object: with the headers that it has at its source, else with Mastodon's own."""
+        is_private = media_object.attachment.is_private
+        return Put(
+            key=self.key(media_object),
+            content_type=(head.content_type if head else None) or media_object.content_type,
+            cache_control=(head.cache_control if head else None) or MASTODON_CACHE_CONTROL,
+            acl=self.private_acl if is_private else self.public_acl,
+            metadata=head.metadata if head else {},
+        )

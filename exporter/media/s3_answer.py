@@ -1,0 +1,165 @@
+"""What an answer of a store means: the object's head, or why there is none."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from enum import Enum, auto
+from http import HTTPStatus
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from exporter.media.connection import Answer, printable
+from exporter.media.store import ObjectHead
+
+LONGEST_WAIT_SECONDS = 120.0
+"""A store may ask for a longer pause with Retry-After; it is asked again after this one all the same."""
+
+_THROTTLED = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+_THROTTLED_CODES = frozenset({"SlowDown", "RequestLimitExceeded", "RequestRateLimitExceeded", "TooManyRequests"})
+_PASSING_CODES = frozenset({"BadDigest", "IncompleteBody", "InternalError", "OperationAborted", "RequestTimeout"})
+# Either what was sent has been altered on the way, or somebody has to change a setting.
+_DOUBTFUL_CODES = frozenset({"InvalidDigest", "SignatureDoesNotMatch", "XAmzContentSHA256Mismatch"})
+_ADVICE = {
+    "AccessControlListNotSupported": "write `acl: none` for this store",
+    "AuthorizationHeaderMalformed": "check `region`",
+    "InvalidAccessKeyId": "check `access_key`",
+    "NoSuchBucket": "check `bucket`, and `addressing`",
+    "PermanentRedirect": "check `endpoint` and `region`",
+    "RequestTimeTooSkewed": "set the clock of this machine",
+    "SignatureDoesNotMatch": "check `secret_key`",
+}
+_OWN_HEADERS = frozenset({"content-disposition", "content-encoding", "content-language"})
+_METADATA = "x-amz-meta-"
+_ENCRYPTED = "x-amz-server-side-encryption"
+_ENCRYPTED_BY_CUSTOMER = "x-amz-server-side-encryption-customer-algorithm"
+
+
+class Kind(Enum):
+    """What may come of trying again: DOUBTFUL ends sooner, CHANGED concerns an object that is no longer the same."""
+
+    PASSING = auto()
+    THROTTLED = auto()
+    CHANGED = auto()
+    DOUBTFUL = auto()
+    FINAL = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Setback:
+    """A try that came to nothing. `wait_seconds` is what the store asks for, `code` what it calls the trouble."""
+
+    text: str
+    kind: Kind = Kind.PASSING
+    wait_seconds: float | None = None
+    code: str = ""
+
+
+def setback_of(answer: Answer, now: float) -> Setback:
+    """Return what an answer that is not the wanted one stands for."""
+    code, message = _error(answer.body)
+    told = " ".join(str(part) for part in (answer.status, code, f"({message})" if message else "") if part)
+    advice = _ADVICE.get(code, _redirected(answer))
+    text = f"it answered {told}" + (f"; {advice}" if advice else "")
+    return Setback(text, _kind(answer.status, code), _retry_after(answer.headers, now), code)
+
+
+def _kind(status: int, code: str) -> Kind:
+    if status in _THROTTLED or code in _THROTTLED_CODES:
+        return Kind.THROTTLED
+    if code in _DOUBTFUL_CODES:
+        return Kind.DOUBTFUL
+    may_pass = status == HTTPStatus.REQUEST_TIMEOUT or code in _PASSING_CODES
+    is_final = not may_pass and (status < HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.NOT_IMPLEMENTED)
+    return Kind.FINAL if is_final else Kind.PASSING
+
+
+def is_missing(answer: Answer) -> bool:
+    """Tell whether there is no such object; a bucket that is not there is another matter."""
+    return answer.status == HTTPStatus.NOT_FOUND and _error(answer.body)[0] != "NoSuchBucket"
+
+
+def _redirected(answer: Answer) -> str:
+    region = answer.headers.get("x-amz-bucket-region")
+    if region:
+        return f"the bucket lies in the region {printable(region)}"
+    if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
+        return f"check `endpoint`, it leads on to {printable(answer.headers.get('location', 'elsewhere'))}"
+    return ""
+
+
+def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    written = headers.get("retry-after", "")
+    try:
+        seconds = float(written) if written.isdecimal() else parsedate_to_datetime(written).timestamp() - now
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), LONGEST_WAIT_SECONDS)
+
+
+def _error(body: bytes) -> tuple[str, str]:
+    root = parsed(body)
+    if root is None:
+        return "", ""
+    return printable(text_of(root, "Code")), printable(text_of(root, "Message"))
+
+
+def error_within(answer: Answer, now: float) -> Setback | None:
+    """Return the error that an answer with status 200 may hold, as those to long operations do."""
+    root = parsed(answer.body)
+    if root is None:
+        return Setback("it answered something that is no XML")
+    return setback_of(Answer(HTTPStatus.INTERNAL_SERVER_ERROR, {}, answer.body), now) if root.tag == "Error" else None
+
+
+def parsed(body: bytes) -> Element | None:
+    """Return the root of an answer in XML, tags without a namespace; None where it is none that can be trusted."""
+    try:
+        root: Element = fromstring(body)
+    except (ParseError, DefusedXmlException, ValueError):
+        return None
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    return root
+
+
+def text_of(element: Element, tag: str) -> str:
+    """Return the text of the first child of that name, or an empty one."""
+    return element.findtext(tag) or ""
+
+
+def head_of(headers: Mapping[str, str]) -> ObjectHead | None:
+    """Return what the headers tell of an object; None where they do not tell its size."""
+    size = headers.get("content-length", "")
+    if not size.isdecimal():
+        return None
+    return ObjectHead(
+        size_bytes=int(size),
+        etag=etag_of(headers),
+        content_type=headers.get("content-type") or None,
+        cache_control=headers.get("cache-control") or None,
+        metadata=_metadata(headers),
+        is_etag_opaque=_ENCRYPTED_BY_CUSTOMER in headers or headers.get(_ENCRYPTED, "").startswith("aws:kms"),
+    )
+
+
+def may_have_opaque_etag(headers: Mapping[str, str]) -> bool:
+    """Tell whether a store encrypts the object: Amazon's ETag is an MD5 even so, that of others need not be."""
+    return _ENCRYPTED in headers
+
+
+def etag_of(headers: Mapping[str, str]) -> str:
+    """Return the ETag without its quotes."""
+    return headers.get("etag", "").removeprefix("W/").strip('"')
+
+
+def _metadata(headers: Mapping[str, str]) -> dict[str, str]:
+    kept = {name: value for name, value in headers.items() if name in _OWN_HEADERS or name.startswith(_METADATA)}
+    if "content-encoding" not in kept:
+        return kept
+    encoding = [word.strip() for word in kept.pop("content-encoding").split(",")]
+    encoding = [
+        word for word in encoding if word not in ("", "aws-chunked")
+    ]  # which belongs to an upload, not to bytes
+    return {**kept, "content-encoding": ", ".join(encoding)} if encoding else kept

@@ -1,0 +1,197 @@
+"""Large objects in parts, in a real store and in one that fails under way."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from exporter.errors import StoreUnavailable
+from exporter.media.s3_store import LEAST_PART_BYTES, S3Store
+from exporter.media.store import MASTODON_CACHE_CONTROL, Acl, Put
+from tests.media.asking import a_key, store_at, store_in
+from tests.media.scripted_store import Asked, ScriptedStore, answer, error, scripted_store
+from tests.seaweedfs import S3Servers
+
+PART_BYTES = 5 * 1024 * 1024
+BEGUN = answer(200, b"<InitiateMultipartUploadResult><UploadId>u 1</UploadId></InitiateMultipartUploadResult>")
+COMPLETE = answer(200, b"<CompleteMultipartUploadResult/>")
+
+
+@pytest.fixture(scope="module")
+def bucket(s3_servers: S3Servers) -> str:
+    return s3_servers.source.new_bucket()
+
+
+@pytest.fixture(scope="module")
+def store(s3_servers: S3Servers, bucket: str) -> S3Store:
+    return store_in(s3_servers.source, bucket)
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedStore]:
+    with scripted_store() as server:
+        yield server
+
+
+def a_put(key: str) -> Put:
+    return Put(key, "video/mp4", MASTODON_CACHE_CONTROL, Acl.PUBLIC_READ, {"x-amz-meta-a": "b"})
+
+
+def cut(body: bytes, part_bytes: int = PART_BYTES) -> Iterator[bytes]:
+    return (body[start : start + part_bytes] for start in range(0, len(body), part_bytes))
+
+
+def test_a_large_object_is_whole_and_has_its_headers(store: S3Store) -> None:
+    key, body = a_key(" ü+%41.mp4"), bytes(range(256)) * 45_000
+    store.put_parts(a_put(key), len(body), cut(body))
+    head = store.head(key)
+    assert head is not None
+    assert (head.size_bytes, head.content_type, head.cache_control) == (len(body), "video/mp4", MASTODON_CACHE_CONTROL)
+    assert head.metadata == {"x-amz-meta-a": "b"}
+    assert head.md5_hex is None
+    assert (
+        b"".join(store.get_range(key, at, 1_000_000, head) for at in range(0, 11_000_000, 1_000_000))
+        == body[:11_000_000]
+    )
+
+
+def test_nothing_is_left_where_the_parts_end_early(s3_servers: S3Servers, store: S3Store, bucket: str) -> None:
+    key = a_key(".mp4")
+
+    def parts() -> Iterator[bytes]:
+        yield bytes(PART_BYTES)
+        raise StoreUnavailable("the source has changed")
+
+    with pytest.raises(StoreUnavailable, match="the source has changed"):
+        store.put_parts(a_put(key), 2 * PART_BYTES, parts())
+    assert store.head(key) is None
+    assert uploads_of(s3_servers, bucket) == []
+
+
+def test_what_a_killed_run_left_half_done_is_taken_away(s3_servers: S3Servers, store: S3Store, bucket: str) -> None:
+    key, other = a_key(" +.mp4"), a_key(".mp4")
+    with closing(s3_servers.source.client()) as client:
+        for left in (key, key, other, f"{key}.webm"):
+            begun = client.create_multipart_upload(Bucket=bucket, Key=left)
+            client.upload_part(Bucket=bucket, Key=left, UploadId=begun["UploadId"], PartNumber=1, Body=b"half")
+        store.put_parts(a_put(key), PART_BYTES, cut(bytes(PART_BYTES)))
+        assert sorted(uploads_of(s3_servers, bucket)) == sorted([other, f"{key}.webm"])
+        for upload in client.list_multipart_uploads(Bucket=bucket)["Uploads"]:
+            client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+
+
+def uploads_of(s3_servers: S3Servers, bucket: str) -> list[str]:
+    with closing(s3_servers.source.client()) as client:
+        return [upload["Key"] for upload in client.list_multipart_uploads(Bucket=bucket).get("Uploads", [])]
+
+
+class Uploads:
+    """A store that takes parts; what it is to fail at can be set by the step."""
+
+    def __init__(self, server: ScriptedStore) -> None:
+        self.failures: dict[str, list[bytes]] = {}
+        self.steps: list[str] = []
+        self.size_bytes = 0
+        server.script = self.answer
+
+    def answer(self, asked: Asked) -> bytes:
+        step = step_of(asked)
+        self.steps.append(step)
+        failures = self.failures.get(step, [])
+        if failures:
+            return failures.pop(0) if len(failures) > 1 else failures[0]
+        if step == "part":
+            self.size_bytes += len(asked.body)
+        told = {
+            "begin": BEGUN,
+            "part": answer(200, etag='"p&1"'),
+            "complete": COMPLETE,
+            "head": answer(200, bytes(self.size_bytes)),
+            "list": answer(200, b"<ListMultipartUploadsResult/>"),
+        }
+        return told.get(step, answer(204))
+
+
+def step_of(asked: Asked) -> str:
+    if asked.method == "POST":
+        return "begin" if "uploads" in asked.path else "complete"
+    names = {"PUT": "part", "DELETE": "abort" if "uploadId" in asked.path else "delete", "HEAD": "head", "GET": "list"}
+    return names[asked.method]
+
+
+def test_each_part_is_sent_with_its_md5_and_named_at_the_end(server: ScriptedStore) -> None:
+    uploads = Uploads(server)
+    store_at(server).put_parts(a_put("a.mp4"), 6, cut(b"abcdef", 4))
+    assert uploads.steps == ["list", "begin", "part", "part", "complete", "head"]
+    begun, first, second, completed = server.asked[1:5]
+    assert begun.headers["x-amz-acl"] == "public-read"
+    assert begun.headers["content-type"] == "video/mp4"
+    assert (first.path, second.path) == (
+        "/media/a.mp4?partNumber=1&uploadId=u%201",
+        "/media/a.mp4?partNumber=2&uploadId=u%201",
+    )
+    assert first.headers["content-md5"] == "4vxxTEcn7pOV8yTNLn8zHw=="
+    assert completed.body.count(b'<ETag>"p&amp;1"</ETag>') == 2
+
+
+@pytest.mark.parametrize("step", ["begin", "part", "complete", "head"])
+def test_a_step_that_fails_is_tried_again(server: ScriptedStore, step: str) -> None:
+    uploads = Uploads(server)
+    first = answer(500)
+
+    def once(asked: Asked) -> bytes:
+        nonlocal first
+        told, first = (first, b"") if step_of(asked) == step and first else (uploads.answer(asked), first)
+        return told
+
+    server.script = once
+    store_at(server).put_parts(a_put("a.mp4"), 6, cut(b"abcdef", 4))
+    assert uploads.steps == ["list", "begin", "part", "part", "complete", "head"]
+
+
+@pytest.mark.parametrize("step", ["part", "complete"])
+def test_an_upload_that_cannot_be_ended_is_given_up(server: ScriptedStore, step: str) -> None:
+    uploads = Uploads(server)
+    uploads.failures[step] = [answer(500)]
+    with pytest.raises(StoreUnavailable):
+        store_at(server).put_parts(a_put("a.mp4"), 6, cut(b"abcdef", 4))
+    assert uploads.steps[-1] == "abort"
+
+
+def test_an_error_within_an_answer_of_status_200_is_one(server: ScriptedStore) -> None:
+    uploads = Uploads(server)
+    uploads.failures["complete"] = [answer(200, b"<Error><Code>InternalError</Code></Error>")]
+    with pytest.raises(StoreUnavailable, match="InternalError"):
+        store_at(server).put_parts(a_put("a.mp4"), 6, cut(b"abcdef", 4))
+
+
+def test_an_upload_that_was_complete_although_its_answer_was_lost_is_complete(server: ScriptedStore) -> None:
+    uploads = Uploads(server)
+    uploads.failures["complete"] = [b"", error(404, "NoSuchUpload")]
+    store_at(server).put_parts(a_put("a.mp4"), 6, cut(b"abcdef", 4))
+    assert uploads.steps[-3:] == ["complete", "complete", "head"]
+
+
+def test_an_upload_of_the_wrong_size_does_not_stay(server: ScriptedStore) -> None:
+    uploads = Uploads(server)
+    with pytest.raises(StoreUnavailable, match="has 6 bytes instead of 7"):
+        store_at(server).put_parts(a_put("a.mp4"), 7, cut(b"abcdef", 4))
+    assert uploads.steps[-1] == "delete"
+
+
+def test_a_store_that_lists_no_uploads_is_written_to_all_the_same(server: ScriptedStore) -> None:
+    uploads = Uploads(server)
+    uploads.failures["list"] = [error(501, "NotImplemented")]
+    store_at(server).put_parts(a_put("a.mp4"), 6, cut(b"abcdef", 4))
+    assert uploads.steps[-1] == "head"
+
+
+@pytest.mark.parametrize(
+    "size", [1, LEAST_PART_BYTES, 5 * 1024**3, 7_200 * 1024**2, 7_200 * 1024**2 + 1, 100 * 1024**3]
+)
+def test_parts_are_as_large_as_they_must_be_and_no_more_than_900(server: ScriptedStore, size: int) -> None:
+    part = store_at(server).part_size(size)
+    assert part >= LEAST_PART_BYTES
+    assert part % 1024**2 == 0
+    assert -(-size // part) <= 900
+    assert part == LEAST_PART_BYTES or -(-size // (part - 1024**2)) > 900

@@ -1,0 +1,276 @@
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from exporter.errors import DatabaseError, StoreError, StoreUnavailable
+from exporter.ledger import JobState, MediaRecord, RangeResult
+from exporter.media.copying import Outcome
+from exporter.media.mover import Mover
+from exporter.media.skipping import Open, SkipBy
+from exporter.media.sync import PAGES_AHEAD, PATIENCE_OBJECTS, CutShort, Watcher
+from tests.media.sync_world import SCOPE, Broken, SyncWorld
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> SyncWorld:
+    return SyncWorld(tmp_path)
+
+
+def test_everything_is_moved_and_recorded(world: SyncWorld) -> None:
+    world.run()
+    assert world.is_complete()
+    assert world.counts() == {"copied": 200}
+    progress = world.job().progress["media_attachments"]
+    assert (progress.done, progress.total) == (100, 100)
+    [known] = MediaRecord(world.folder).finished(SCOPE)
+    assert (known.after, known.last) == (0, 100)
+
+
+@pytest.mark.parametrize("skip_by", [None, *SkipBy])
+def test_a_second_run_reads_and_writes_no_data(world: SyncWorld, skip_by: SkipBy | None) -> None:
+    world.run()
+    world.source.asked.clear()
+    world.destination.asked.clear()
+    world.run(skip_by=skip_by)
+    assert world.counts() == {"present": 200}
+    assert world.source.asked == []
+    assert world.destination.verbs("PUT", "PARTS", "COPY") == []
+
+
+def test_a_second_run_by_the_ledger_asks_for_nothing(world: SyncWorld) -> None:
+    world.run()
+    world.destination.asked.clear()
+    world.run(skip_by=SkipBy.LEDGER)
+    assert world.destination.asked == []
+
+
+def test_a_row_that_changed_since_is_moved_by_the_next_run(world: SyncWorld) -> None:
+    world.run()
+    world.now += 3600
+    world.change(17, "new.png")
+    for one in world.objects():
+        world.source.keep(one.key, one.key.encode())
+    world.run()
+    assert world.counts() == {"present": 198, "copied": 2}
+    assert world.is_complete()
+
+
+def test_what_others_have_copied_is_found_by_a_listing(world: SyncWorld) -> None:
+    for one in world.objects()[:150]:
+        world.destination.keep(one.key, one.key.encode())
+    world.run()
+    assert world.counts() == {"present": 150, "copied": 50}
+    assert world.is_complete()
+
+
+def test_missing_objects_are_told_of_again_and_healed_once_they_are_back(world: SyncWorld) -> None:
+    lost = [world.objects()[number] for number in (3, 77)]
+    kept = [world.source.kept.pop(one.key) for one in lost]
+    for _ in range(2):
+        world.run()
+        assert world.counts()["missing"] == 2
+        assert set(MediaRecord(world.folder).troubles_of("d1", [one.key for one in lost])) == {one.key for one in lost}
+    for one, body in zip(lost, kept, strict=True):
+        world.source.kept[one.key] = body
+    world.run()
+    assert world.counts() == {"present": 198, "copied": 2}
+    assert world.is_complete()
+    assert not MediaRecord(world.folder).troubles_of("d1", [one.key for one in lost])
+
+
+class Interrupting:
+    """Asks a run to stop once some objects have been seen to."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+        self.watcher = Watcher(self.check, self.told)
+
+    def told(self, _media_class: object, objects: int, _size_bytes: int) -> None:
+        self.after -= objects
+
+    def check(self) -> None:
+        if self.after <= 0:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_run_is_carried_on_and_counts_nothing_twice(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path, count=1000)
+    chance = random.Random(5)
+    started, runs = set(), 0
+    while True:
+        runs += 1
+        try:
+            world.run(Interrupting(chance.randrange(50, 400)).watcher, SkipBy.LEDGER)
+        except KeyboardInterrupt:
+            assert world.job().state is JobState.INTERRUPTED
+            started.add(world.job().started_timestamp_seconds)
+        else:
+            break
+    assert runs > 3
+    assert {world.job().started_timestamp_seconds} == started
+    assert world.counts() == {"copied": 2000}
+    assert world.job().progress["media_attachments"].done == 1000
+    assert world.is_complete()
+
+
+def test_what_failed_before_an_interruption_is_tried_again_and_counted_once(world: SyncWorld) -> None:
+    broken = world.objects()[0].key
+    world.source.broken[broken] = StoreUnavailable("slow down")
+
+    def stop_when_recorded(results: Sequence[RangeResult]) -> None:
+        if any(result.objects.get("failed") for result in results):
+            recorded.set()
+
+    def check() -> None:
+        if recorded.is_set():
+            raise KeyboardInterrupt
+
+    recorded = threading.Event()
+    world.see_to = slowed(lambda _one: time.sleep(0.02))
+    with pytest.raises(KeyboardInterrupt):
+        world.run(Watcher(check, recorded=stop_when_recorded), SkipBy.LEDGER)
+    assert world.counts()["failed"] == 1
+    world.see_to = Mover.see_to
+    world.source.broken.clear()
+    world.run(skip_by=SkipBy.LEDGER)
+    assert world.counts() == {"copied": 200}
+    assert world.is_complete()
+
+
+def slowed(wait: Callable[[Open], None]) -> Callable[[Mover, Open], Outcome]:
+    def see_to(mover: Mover, one: Open) -> Outcome:
+        wait(one)
+        return mover.see_to(one)
+
+    return see_to
+
+
+def test_objects_in_flight_are_finished_before_an_interrupted_run_ends(world: SyncWorld) -> None:
+    world.workers = 1
+    begun, ended = [], []
+
+    def see_to(mover: Mover, one: Open) -> Outcome:
+        begun.append(one)
+        time.sleep(0.05)
+        outcome = mover.see_to(one)
+        ended.append(one)
+        return outcome
+
+    world.see_to = see_to
+    with pytest.raises(KeyboardInterrupt):
+        world.run(Interrupting(3).watcher)
+    assert 3 <= len(begun) < 200
+    assert begun == ended
+    assert len(world.destination.kept) == len(ended)
+
+
+def test_a_second_interruption_waits_for_nothing(world: SyncWorld) -> None:
+    world.workers = 1
+    is_over = threading.Event()
+    stuck, asked_to_stop = threading.Event(), threading.Event()
+
+    def hang(_one: Open) -> None:
+        stuck.set()
+        is_over.wait(30)
+
+    def interrupt_again() -> None:
+        asked_to_stop.wait(30)
+        time.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def check() -> None:
+        if stuck.is_set():
+            asked_to_stop.set()
+            raise KeyboardInterrupt
+
+    world.see_to = slowed(hang)
+    again = threading.Thread(target=interrupt_again)
+    again.start()
+    started = time.monotonic()
+    try:
+        with pytest.raises(CutShort):
+            world.run(Watcher(check))
+        assert time.monotonic() - started < 10
+    finally:
+        is_over.set()
+        again.join()
+
+
+def test_a_database_that_fails_ends_the_run_with_what_was_done_recorded(world: SyncWorld) -> None:
+    last = world.objects()[-1]
+
+    def fail(one: Open) -> None:
+        if one.media_object == last:
+            while world.job().progress["media_attachments"].done < 90:
+                time.sleep(0.01)
+            raise DatabaseError("the database is away")
+
+    world.see_to = slowed(fail)
+    with pytest.raises(DatabaseError, match="away"):
+        world.run()
+    assert world.job().state is JobState.FAILED
+    assert world.counts() == {"copied": 180}
+
+
+def test_pages_that_cannot_be_read_end_the_run(world: SyncWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    def some() -> object:
+        yield next(pages)
+        raise DatabaseError("the database is away")
+
+    pages = world.pages()
+    monkeypatch.setattr(world, "pages", some)
+    with pytest.raises(DatabaseError, match="away"):
+        world.run()
+    assert world.job().state is JobState.FAILED
+
+
+def test_a_full_disk_ends_the_run_and_loses_nothing(world: SyncWorld) -> None:
+    world.count = 1000
+    world.__post_init__()
+    full = StoreError("no space is left for the ledger")
+    with pytest.raises(StoreError, match="no space"):
+        world.run(recorded_by=lambda media_run: Broken(media_run, 2, full))
+    recorded = world.counts()["copied"]
+    assert 0 < recorded < 2000
+    world.run(skip_by=SkipBy.LEDGER)
+    assert world.counts() == {"present": recorded, "copied": 2000 - recorded}
+    assert world.is_complete()
+
+
+def test_a_store_that_is_away_for_long_ends_the_run(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path, count=1000)
+    for one in world.objects()[400:]:
+        world.source.broken[one.key] = StoreUnavailable("connection refused")
+    with pytest.raises(StoreUnavailable, match="connection refused"):
+        world.run()
+    assert world.job().state is JobState.FAILED
+    assert len(world.source.verbs("GET")) < 400 + 2 * PATIENCE_OBJECTS
+
+
+def test_single_failures_end_nothing(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path, count=500)
+    for one in world.objects()[::2]:
+        world.source.broken[one.key] = StoreUnavailable("500")
+    world.run()
+    assert world.counts() == {"failed": 500, "copied": 500}
+
+
+def test_pages_are_read_only_so_far_ahead(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path, count=2000, workers=1)
+    read: list[int] = []
+
+    def look(_one: Open) -> None:
+        if not read:
+            time.sleep(1)
+        read.append(world.pages_read)
+
+    world.see_to = slowed(look)
+    with pytest.raises(KeyboardInterrupt):
+        world.run(Interrupting(1).watcher)
+    assert read[0] <= PAGES_AHEAD + 1
