@@ -22,6 +22,13 @@ def run(command: click.Command, name: str) -> NoReturn:
     sys.exit(_run(command, name))
 
 
+def leave_at_once(code: int) -> NoReturn:
+    """End the program without waiting for its threads; what is written stays."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 def _run(command: click.Command, name: str) -> int:
     try:
         code = command.main(prog_name=name, standalone_mode=False)

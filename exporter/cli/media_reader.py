@@ -9,9 +9,8 @@ from typing import cast
 
 import click
 
-from exporter.cli.ending import INTERRUPTED
+from exporter.cli.ending import INTERRUPTED, leave_at_once
 from exporter.cli.media_setup import MediaSetup
-from exporter.cli.media_sync_run import leave_at_once
 from exporter.config.media_model import FolderSettings, S3Settings
 from exporter.media.open_stores import open_source
 from exporter.media.s3_client import Patience

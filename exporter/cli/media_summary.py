@@ -10,7 +10,7 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from exporter.cli.job_document import job_object
-from exporter.ledger import MEDIA_SYNC, MEDIA_SYNC_BYTES, MEDIA_SYNC_OBJECTS, JobRecord, MediaResult, Series
+from exporter.ledger import MEDIA_SYNC, MEDIA_SYNC_BYTES, MEDIA_SYNC_OBJECTS, JobRecord, JobState, MediaResult, Series
 from exporter.mastodon.attachments import MediaClass
 from exporter.media.plan import Census
 
@@ -38,9 +38,9 @@ def totals_document(totals: Mapping[MediaClass, Census]) -> str:
     return _document({"job": MEDIA_SYNC, "state": "planned", "started": None, "classes": classes})
 
 
-def failed_document() -> str:
-    """Return a run that failed before it began."""
-    return _document({"job": MEDIA_SYNC, "state": "failed", "started": None, "classes": {}})
+def not_begun_document(state: JobState) -> str:
+    """Return a run that ended before it began."""
+    return _document({"job": MEDIA_SYNC, "state": state, "started": None, "classes": {}})
 
 
 def run_document(record: JobRecord) -> str:

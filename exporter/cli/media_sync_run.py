@@ -5,22 +5,22 @@ import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
 from exporter import __version__
 from exporter.addresses import AddressRule
 from exporter.authorities import trusted_authorities
-from exporter.cli.ending import FAILED, INTERRUPTED
+from exporter.cli.ending import FAILED, INTERRUPTED, leave_at_once
 from exporter.cli.media_progress import ClassProgress, media_progress
 from exporter.cli.media_setup import MediaSetup, media_setup
 from exporter.cli.media_summary import (
     count_of,
-    failed_document,
+    not_begun_document,
     print_run,
     print_totals,
     run_document,
@@ -59,6 +59,7 @@ from exporter.third_party_connection import EXEMPTIBLE
 
 FORMS = ("text", "json")
 
+_CLEARING_UP_SECONDS = 5.0
 _STOPPING = "finishing what is under way; once more ends it at once"
 
 
@@ -127,16 +128,30 @@ class _Run:
         """Move everything, and tell what came of it."""
         stopping = threading.Event()
         try:
-            sides = open_sides(self.setup.stores, self.setup.settings, stopping)
+            sides = self._opened(stopping)
             ledger = Ledger.open(self.folder)
             job = ledger.start(MEDIA_SYNC, self.key)
         except MastodonExporterError:
-            self._tell_not_begun()
+            self._tell_not_begun(JobState.FAILED)
             raise
         for note in sides.notes:
             click.echo(f"mastodon-remedy: {note}", err=True)
         with closing(ledger):
             return self._finish(job, sides, stopping)
+
+    def _opened(self, stopping: threading.Event) -> Sides:
+        """Return both stores; they are opened by another thread, for Ctrl-C would wait for what this one waits for."""
+        opener = ThreadPoolExecutor(1, "opening")
+        opening = opener.submit(open_sides, self.setup.stores, self.setup.settings, stopping)
+        try:
+            return opening.result()
+        except KeyboardInterrupt:
+            stopping.set()
+            wait([opening], _CLEARING_UP_SECONDS)  # so that nothing is left in the destination that was to try it
+            self._tell_not_begun(JobState.INTERRUPTED)
+            leave_at_once(INTERRUPTED)
+        finally:
+            opener.shutdown(wait=False)
 
     def _finish(self, job: Job, sides: Sides, stopping: threading.Event) -> int:
         try:
@@ -174,6 +189,9 @@ class _Run:
         with media_progress(self._begun()) as progress, stoppable(job, _STOPPING) as check:
             watcher = Watcher(check, progress.told, progress.recorded)
             sync.run(self.plan.pages(), self.destination_name, watcher)
+        if self.filters.is_of_all_rows:
+            for scope in self._scopes():
+                media_run.forget_beyond(scope)
 
     def _mover(self, sides: Sides, stopping: threading.Event) -> Mover:
         comparing = Comparing(sides.source, sides.destination, sides.source_prefix, sides.placing)
@@ -223,9 +241,9 @@ class _Run:
     def _count(self, result: MediaResult) -> int:
         return count_of(self._record(), result)
 
-    def _tell_not_begun(self) -> None:
+    def _tell_not_begun(self, state: JobState) -> None:
         if self.manner.form == "json":
-            click.echo(failed_document())
+            click.echo(not_begun_document(state))
 
     def _tell(self) -> None:
         record = self._record()
@@ -263,10 +281,3 @@ def _may_go_on(rows: int, *, yes: bool) -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise click.UsageError(f"files of {rows} rows, and nobody to ask: say --yes; --dry-run shows which they are")
     return click.confirm("Go on?", err=True)
-
-
-def leave_at_once(code: int) -> NoReturn:
-    """End the program without waiting for the threads of a run that was cut short; what is written stays."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)

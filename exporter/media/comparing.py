@@ -24,7 +24,7 @@ class Comparing:
         there = self._head_there(one)
         if there is None:
             return False
-        if one.check is Check.SECRECY and self._is_public(one.media_object):
+        if one.check is Check.SECRECY and self._may_be_public(one.media_object):
             return False
         if one.check is not Check.CONTENT and has_size_told(one.media_object, there.size_bytes):
             return True
@@ -34,11 +34,11 @@ class Comparing:
         is_same_size = here.size_bytes == there.size_bytes
         return is_same_size and (one.check is not Check.CONTENT or _may_be_same_bytes(here, there))
 
-    def _is_public(self, media_object: MediaObject) -> bool:
-        """Tell whether a store that keeps ACLs lets anybody read what is to be hidden."""
+    def _may_be_public(self, media_object: MediaObject) -> bool:
+        """Tell whether a store that takes ACLs may let anybody read what is to be hidden."""
         if self.placing.private_acl is None:
             return False
-        return self.destination.acl_of(self.placing.key(media_object)) is Acl.PUBLIC_READ
+        return self.destination.acl_of(self.placing.key(media_object)) is not Acl.PRIVATE
 
     def _head_there(self, one: Open) -> ObjectHead | None:
         if one.listed is not None:

@@ -8,8 +8,8 @@ from exporter.media.store import MASTODON_CACHE_CONTROL, Acl, ObjectHead, Put
 
 
 def whole_key(prefix: str, key: str) -> str:
-    """Return a key with what the store has in front of all: the prefix of S3_KEY_PREFIX, and a slash."""
-    return f"{prefix.rstrip('/')}/{key}" if prefix.strip("/") else key
+    """Return a key with what the store has in front of all: S3_KEY_PREFIX as it is, and a slash."""
+    return f"{prefix}/{key}" if prefix else key
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Placing:
     private_acl: Acl | None = Acl.PRIVATE
 
     @classmethod
-    def chosen(cls, prefix: str, choice: AclChoice, *, store_keeps_acl: bool) -> "Placing":
+    def chosen(cls, prefix: str, choice: AclChoice, *, store_takes_acl: bool) -> "Placing":
         """Return what a configuration asks for, as far as the store can do it."""
-        if choice is AclChoice.NONE or (choice is AclChoice.AUTO and not store_keeps_acl):
+        if choice is AclChoice.NONE or (choice is AclChoice.AUTO and not store_takes_acl):
             return cls(prefix, None, None)
         return cls(prefix, Acl.PRIVATE if choice is AclChoice.PRIVATE else Acl.PUBLIC_READ, Acl.PRIVATE)
 

@@ -38,6 +38,11 @@ class Filters:
     limit: int | None = None
     offset: int = 0
 
+    @property
+    def is_of_all_rows(self) -> bool:
+        """Whether every row of its classes and part is wanted."""
+        return self.since is None and self.limit is None and not self.offset
+
 
 @dataclass(frozen=True)
 class Census:

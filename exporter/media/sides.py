@@ -38,6 +38,6 @@ def open_sides(stores: MediaStores, settings: MediaSettings, stopping: threading
         source=source.store,
         source_prefix="" if isinstance(stores.source, FolderSettings) else stores.source.prefix,
         destination=destination.store,
-        placing=Placing.chosen(prefix, choice, store_keeps_acl=destination.abilities.keeps_acl),
+        placing=Placing.chosen(prefix, choice, store_takes_acl=destination.abilities.takes_acl),
         notes=(*source.notes, *destination.abilities.notes),
     )

@@ -1,26 +1,18 @@
 """Which way to tell what is there already: the one that was asked for, else the one that costs least."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 from exporter.errors import StoreRefused
 from exporter.ledger.media_record import MediaRecord, Scope
 from exporter.mastodon.attachments import MediaClass
-from exporter.media.listing_window import ListingWindow
+from exporter.media.listing_window import Listing, ListingWindow
 from exporter.media.placing import Placing, whole_key
 from exporter.media.plan import Part
 from exporter.media.skipping import KnownRanges, Lookup, SkipBy, Skipping
-from exporter.media.store import Listed
 
 _log = logging.getLogger(__name__)
-
-
-class Listing(Protocol):
-    """A store that can be listed."""
-
-    def list_from(self, prefix: str, after: str = "") -> Iterator[Listed]: ...
 
 
 @dataclass(frozen=True)

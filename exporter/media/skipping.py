@@ -114,6 +114,8 @@ class Skipping:
         if trouble is not None and trouble.result == REOPENED:
             return Open(one)
         is_known, is_unchanged = self._known(one)
+        if is_known and not is_unchanged and one.attachment.is_private:
+            return Open(one)  # who was suspended since is to be hidden here too
         if self.trusts_ledger and is_known:
             return self._judged_by_ledger(one, is_unchanged=is_unchanged, is_in_trouble=trouble is not None)
         # Others may have made public what Mastodon hides.
@@ -131,8 +133,7 @@ class Skipping:
             return Open(one)
         if is_unchanged:
             return None
-        # Whoever was suspended since is to be hidden here too.
-        return Open(one) if one.attachment.is_private else Open(one, Check.CONTENT)
+        return Open(one, Check.CONTENT)
 
     def _known(self, one: MediaObject) -> tuple[bool, bool]:
         """Return whether the row of an object was seen to, and whether its file is the same since."""

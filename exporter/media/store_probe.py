@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from exporter.config.media_model import AclChoice
@@ -25,12 +25,14 @@ _WRONG_MD5 = bytes(16)
 
 @dataclass(frozen=True)
 class Abilities:
-    """What a destination can do. `keeps_acl`: it takes both of Mastodon's ACLs, and shows what it was given.
+    """What a destination can do. `takes_acl`: it refuses no ACL of Mastodon's; `shows_acl`: it tells which it was.
 
-    A store that takes them and does not show them is believed. `notes` are sentences that the user should read.
+    A store that takes them and shows something else, or nothing, gets them all the same: some keep them, and show
+    them to nobody. `notes` are sentences that the user should read.
     """
 
-    keeps_acl: bool
+    takes_acl: bool
+    shows_acl: bool
     checks: Checks
     notes: tuple[str, ...] = ()
 
@@ -49,12 +51,13 @@ def probe_destination(store: S3Store, prefix: str, choice: AclChoice) -> Abiliti
     try:
         is_etag_md5 = probe.read_back()
         checks = Checks(is_etag_md5, probe.refuses_wrong_md5())
-        abilities = Abilities(probe.keeps_acl(choice), checks, probe.notes())
+        takes_acl = probe.takes_acl(choice)
+        abilities = Abilities(takes_acl, takes_acl and probe.shows_acl, checks, probe.notes())
     except MediaStoreError:
         with suppress(MediaStoreError):  # what is told is the first trouble
             store.delete(probe.key)
         raise
-    return Abilities(abilities.keeps_acl, checks, (*abilities.notes, *probe.cleared_away()))
+    return replace(abilities, notes=(*abilities.notes, *probe.cleared_away()))
 
 
 def _unused_key(prefix: str) -> str:
@@ -86,6 +89,7 @@ class _Probe:
     key: str
     body: bytes
     keeps_headers: bool = True
+    shows_acl: bool = True
 
     def read_back(self) -> bool:
         """Be sure that the store gives back what it was given; tell whether its ETag is an MD5."""
@@ -105,13 +109,12 @@ class _Probe:
         request = S3Request("PUT", self.key, headers=headers, body=self.body)
         return self.store.client.ask(request, self._judge_wrong_md5)
 
-    def keeps_acl(self, choice: AclChoice) -> bool:
-        """Tell whether the store takes ACLs and keeps them."""
+    def takes_acl(self, choice: AclChoice) -> bool:
+        """Tell whether the store takes ACLs; find out whether it shows them."""
         if choice is AclChoice.NONE:
             return False
         wanted = (Acl.PRIVATE,) if choice is AclChoice.PRIVATE else (Acl.PUBLIC_READ, Acl.PRIVATE)
-        kept = [self._keeps(acl, choice) for acl in wanted]
-        return all(kept)
+        return all(self._takes(acl, choice) for acl in wanted)
 
     def notes(self) -> tuple[str, ...]:
         """Return what was found that the user should know."""
@@ -132,14 +135,15 @@ class _Probe:
             return self.store.client.unwanted(answer)
         return answer.status >= HTTPStatus.BAD_REQUEST
 
-    def _keeps(self, acl: Acl, choice: AclChoice) -> bool:
+    def _takes(self, acl: Acl, choice: AclChoice) -> bool:
         try:
             self.store.put(self._put(acl), self.body)
         except StoreRefused as error:
             if choice is AclChoice.AUTO:
                 return False
             raise StoreRefused(f"{error}; write `acl: none` if this store knows no ACLs") from error
-        return self.store.acl_of(self.key) in (acl, None)
+        self.shows_acl = self.shows_acl and self.store.acl_of(self.key) is acl
+        return True
 
     def _put(self, acl: Acl | None) -> Put:
         return Put(self.key, _CONTENT_TYPE, MASTODON_CACHE_CONTROL, acl)

@@ -93,16 +93,32 @@ class _Running:
         futures = [threads.submit(self._read, pages)]
         futures += [threads.submit(self._work) for _ in range(self._sync.workers)]
         try:
-            while not _are_over(futures):
-                self._record(self._collected())
-                self._watcher.check()
-        finally:
+            self._follow(futures)
+        except CutShort:
             self._sync.stopping.set()
-            self._send_home()
-            _wait_for(threads)
-            self._record(self._at_hand())
+            raise
+        except BaseException:
+            self._end(threads)
+            raise
+        self._end(threads)
         for future in futures:
             future.result()
+
+    def _follow(self, futures: Sequence["Future[None]"]) -> None:
+        """Record what is done until all is."""
+        while not _are_over(futures):
+            try:
+                self._record(self._collected())
+            except KeyboardInterrupt:  # that of a handler; the first is `check`'s
+                raise CutShort from None
+            self._watcher.check()
+
+    def _end(self, threads: ThreadPoolExecutor) -> None:
+        """Record what is done once nothing is under way any more."""
+        self._sync.stopping.set()
+        self._send_home()
+        _wait_for(threads)
+        self._record(self._at_hand())
 
     def _read(self, pages: Iterable[Page]) -> None:
         """Look through the pages as fast as they are recorded; runs in a thread of its own."""

@@ -103,12 +103,13 @@ class Candidates:
     def _listed(self, condition: str) -> Iterator[Candidate]:
         query = (
             "SELECT id, domain, hub_url, remote_url FROM accounts"  # noqa: S608 - our own conditions
-            f" WHERE id = ANY(%s) AND {condition} ORDER BY id"
+            f" WHERE id = ANY(%s::bigint[]) AND {condition} ORDER BY id"
         )
         followed = self._followed()
         for start in range(0, len(followed), PAGE_SIZE):
             with self._database.reading() as cursor:
-                cursor.execute(query, (followed[start : start + PAGE_SIZE].tolist(),))
+                # As one text, which PostgreSQL takes for one value instead of parsing each number.
+                cursor.execute(query, (f"{{{','.join(map(str, followed[start : start + PAGE_SIZE]))}}}",))
                 page = cursor.fetchall()
             for account_id, domain, hub_url, topic in page:
                 yield Candidate(account_id, domain, hub_url, topic, _why_not_askable(hub_url, topic))

@@ -138,7 +138,7 @@ def test_a_bucket_that_is_not_there_is_told_apart_from_objects_that_are_not(s3_s
 
 def test_a_store_that_keeps_everything_is_told_so(server: ScriptedStore, bucket: Bucket) -> None:
     abilities = abilities_at(server)
-    assert abilities.keeps_acl
+    assert (abilities.takes_acl, abilities.shows_acl) == (True, True)
     assert (abilities.checks.is_etag_md5, abilities.checks.refuses_wrong_md5) == (True, True)
     assert abilities.notes == ()
     assert bucket.kept == {}
@@ -148,20 +148,23 @@ def test_a_store_that_keeps_everything_is_told_so(server: ScriptedStore, bucket:
 
 
 @pytest.mark.parametrize("refused", [{"public-read"}, {"private"}, {"public-read", "private"}])
-def test_a_store_that_refuses_an_acl_keeps_none(server: ScriptedStore, bucket: Bucket, refused: set[str]) -> None:
+def test_a_store_that_refuses_an_acl_gets_none(server: ScriptedStore, bucket: Bucket, refused: set[str]) -> None:
     bucket.refused_acls = refused
-    assert not abilities_at(server).keeps_acl
+    abilities = abilities_at(server)
+    assert (abilities.takes_acl, abilities.shows_acl) == (False, False)
     assert bucket.kept == {}
 
 
-def test_a_store_that_takes_acls_and_forgets_them_keeps_none(server: ScriptedStore, bucket: Bucket) -> None:
+def test_a_store_that_takes_acls_and_shows_another_gets_them(server: ScriptedStore, bucket: Bucket) -> None:
     bucket.keeps_acl = False
-    assert not abilities_at(server).keeps_acl
+    abilities = abilities_at(server)
+    assert (abilities.takes_acl, abilities.shows_acl) == (True, False)
 
 
-def test_a_store_that_takes_acls_and_shows_none_is_believed(server: ScriptedStore, bucket: Bucket) -> None:
+def test_a_store_that_takes_acls_and_shows_none_gets_them(server: ScriptedStore, bucket: Bucket) -> None:
     bucket.shows_acl = False
-    assert abilities_at(server).keeps_acl
+    abilities = abilities_at(server)
+    assert (abilities.takes_acl, abilities.shows_acl) == (True, False)
 
 
 def test_an_acl_that_the_configuration_asks_for_and_the_store_refuses_stops_the_run(
@@ -171,11 +174,11 @@ def test_an_acl_that_the_configuration_asks_for_and_the_store_refuses_stops_the_
     with pytest.raises(StoreRefused, match="write `acl: none`"):
         abilities_at(server, AclChoice.PUBLIC_READ)
     assert bucket.kept == {}
-    assert abilities_at(server, AclChoice.PRIVATE).keeps_acl
+    assert abilities_at(server, AclChoice.PRIVATE).takes_acl
 
 
 def test_no_acl_is_sent_where_none_is_wanted(server: ScriptedStore, bucket: Bucket) -> None:
-    assert not abilities_at(server, AclChoice.NONE).keeps_acl
+    assert not abilities_at(server, AclChoice.NONE).takes_acl
     assert not any("x-amz-acl" in asked.headers for asked in server.asked)
 
 

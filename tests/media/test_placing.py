@@ -13,9 +13,9 @@ def an_object(*, is_private: bool = False) -> MediaObject:
 
 @pytest.mark.parametrize(
     ("prefix", "key"),
-    [("", "a/b"), ("media", "media/a/b"), ("media/", "media/a/b"), ("two/deep", "two/deep/a/b"), ("/", "a/b")],
+    [("", "a/b"), ("media", "media/a/b"), ("media/", "media//a/b"), ("two/deep", "two/deep/a/b"), ("/", "//a/b")],
 )
-def test_a_prefix_stands_before_a_slash(prefix: str, key: str) -> None:
+def test_a_prefix_is_taken_as_it_is_and_stands_before_a_slash(prefix: str, key: str) -> None:
     assert whole_key(prefix, "a/b") == key
 
 
@@ -33,7 +33,7 @@ def test_an_object_without_headers_gets_those_of_mastodon(head: ObjectHead | Non
 
 
 @pytest.mark.parametrize(
-    ("choice", "store_keeps_acl", "public", "private"),
+    ("choice", "store_takes_acl", "public", "private"),
     [
         (AclChoice.AUTO, True, Acl.PUBLIC_READ, Acl.PRIVATE),
         (AclChoice.AUTO, False, None, None),
@@ -43,8 +43,8 @@ def test_an_object_without_headers_gets_those_of_mastodon(head: ObjectHead | Non
     ],
 )
 def test_who_may_read_is_what_was_asked_for_and_what_mastodon_hides_stays_hidden(
-    choice: AclChoice, store_keeps_acl: bool, public: Acl | None, private: Acl | None
+    choice: AclChoice, store_takes_acl: bool, public: Acl | None, private: Acl | None
 ) -> None:
-    placing = Placing.chosen("", choice, store_keeps_acl=store_keeps_acl)
+    placing = Placing.chosen("", choice, store_takes_acl=store_takes_acl)
     assert placing.put(an_object(), None).acl == public
     assert placing.put(an_object(is_private=True), None).acl == private

@@ -90,7 +90,8 @@ def test_a_row_that_changed_about_when_it_was_read_is_looked_at_anew(
 
 def test_what_was_hidden_since_is_written_anew() -> None:
     hidden = replace(LOCAL, is_private=True, updated_timestamp_seconds=READ_AT + 1)
-    assert look(skipping(known=known("all")), hidden) == Open(original(hidden))
+    for way in ({}, {"asks_for_each": True}, {"listing": Listing({f"new/{original(hidden).key}": 5})}):
+        assert look(skipping(known=known("all"), trusts_ledger=not way, **way), hidden) == Open(original(hidden))
 
 
 @pytest.mark.parametrize("result", [MediaResult.MISSING, MediaResult.FAILED, REOPENED])
@@ -222,8 +223,10 @@ def test_the_source_decides_where_the_database_cannot(
     assert {verb for verb, _ in (*sides.source.asked, *sides.destination.asked)} == {"HEAD"}
 
 
-@pytest.mark.parametrize(("acl", "is_there"), [(Acl.PRIVATE, True), (None, True), (Acl.PUBLIC_READ, False)])
-def test_what_anybody_may_read_is_written_anew_where_it_should_be_hidden(acl: Acl | None, is_there: bool) -> None:
+@pytest.mark.parametrize(("acl", "is_there"), [(Acl.PRIVATE, True), (None, False), (Acl.PUBLIC_READ, False)])
+def test_what_anybody_may_perhaps_read_is_written_anew_where_it_should_be_hidden(
+    acl: Acl | None, is_there: bool
+) -> None:
     sides = Sides(replace(LOCAL, is_private=True))
     key = f"new/{sides.object.key}"
     sides.destination.put(Put(key, "image/png", "", acl), b"12345")
