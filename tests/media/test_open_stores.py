@@ -89,7 +89,7 @@ def bucket(server: ScriptedStore) -> Bucket:
 
 def settings_at(server: ScriptedStore, acl: AclChoice = AclChoice.AUTO) -> S3Settings:
     key, secret = LazySecret(text=Secret(OWNER.access)), LazySecret(text=Secret(OWNER.secret))
-    return S3Settings("media", server.endpoint, access_key=key, secret_key=secret, prefix="live/", acl=acl)
+    return S3Settings("media", server.endpoint, access_key=key, secret_key=secret, prefix="live", acl=acl)
 
 
 def abilities_at(server: ScriptedStore, acl: AclChoice = AclChoice.AUTO) -> Abilities:
