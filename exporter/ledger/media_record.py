@@ -119,6 +119,12 @@ class MediaRun:
             for media_class, count in rows.items():
                 tables.expect(media_class, count)
 
+    def forget_beyond(self, scope: Scope) -> None:
+        """Drop what is in trouble of rows behind the last that this run has seen to; it must have seen to all."""
+        with self.job.writing() as tables:
+            seen = media_ranges.listed(tables.connection, tables.run, scope)
+            media_troubles.forget_rows(tables, scope, after=seen[-1].last if seen else media_troubles.LOWEST_ID)
+
     def write(self, results: Sequence[RangeResult]) -> None:
         """Write down what became of pages, all of them or none: their rows, their counts, what is in trouble.
 
@@ -134,7 +140,7 @@ def _write(tables: RunTables, result: RangeResult) -> None:
     keys = (*result.healed, *(one.key for one in result.troubles))
     told_before = media_troubles.forget(tables, scope.destination, keys)
     if result.finished:
-        media_troubles.forget_rows(tables, scope, result.finished)
+        media_troubles.forget_rows(tables, scope, result.finished.after, result.finished.last)
     media_troubles.add(tables, scope, result.troubles)
     for name in MediaResult:
         series = Series(MEDIA_SYNC_OBJECTS, (scope.media_class, name))

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from exporter.ledger.media_ranges import IdRange, Scope
+from exporter.ledger.media_ranges import Scope
 from exporter.ledger.names import REOPENED, MediaResult
 from exporter.ledger.run_tables import RunTables
 
@@ -32,7 +32,8 @@ _LISTED = f"""
     AND (:results = ',' OR instr(:results, ',' || result || ','))
     ORDER BY class, record_id, key LIMIT :limit
 """  # noqa: S608 - our own names
-_LOWEST_ID = -(2**63)
+LOWEST_ID = -(2**63)
+_HIGHEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def listed(connection: sqlite3.Connection, asked: Asked, last: Trouble | None, l
     values = {
         "destination": asked.destination,
         "class": last.media_class if last else "",
-        "record_id": last.record_id if last else _LOWEST_ID,
+        "record_id": last.record_id if last else LOWEST_ID,
         "key": _stored(last.key) if last else b"",
         "classes": ",".join(("", *asked.classes, "")),
         "results": ",".join(("", *asked.results, "")),
@@ -101,10 +102,9 @@ def forget(tables: RunTables, destination: str, keys: Iterable[str]) -> Counter[
     return told_before
 
 
-def forget_rows(tables: RunTables, scope: Scope, ids: IdRange) -> None:
+def forget_rows(tables: RunTables, scope: Scope, after: int, last: int = _HIGHEST_ID) -> None:
     """Drop what is in trouble of some rows: of rows that are no more, or name other files by now, nobody else tells."""
-    values = (scope.destination, scope.media_class, ids.after, ids.last, scope.part)
-    tables.connection.execute(_VANISHED, values)
+    tables.connection.execute(_VANISHED, (scope.destination, scope.media_class, after, last, scope.part))
 
 
 def reopen(connection: sqlite3.Connection, destination: str, troubles: Iterable[Trouble]) -> None:

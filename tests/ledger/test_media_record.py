@@ -234,6 +234,27 @@ def test_an_object_whose_row_is_gone_is_in_trouble_no_more_once_its_page_was_see
     assert [one.record_id for one in troubled(tmp_path)] == [1, 2, 4, 5, 7, *range(11, 21), 5]
 
 
+def test_a_run_that_has_seen_all_rows_forgets_what_was_in_trouble_behind_the_last(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    local = Scope(HERE, "accounts", "local")
+    with ledger.start(MEDIA_SYNC) as job:
+        emojis = RangeResult(
+            EMOJIS, 1, {"missing": 1}, troubles=(trouble(-99, scope=EMOJIS), trouble(50, scope=EMOJIS))
+        )
+        MediaRun(job).write([in_trouble(*map(trouble, (1, 19, 20, 21, 50))), page(0, 50), emojis])
+        MediaRun(job).write([in_trouble(*map(trouble, (1, 19, 20, 21, 50)))])
+    with ledger.start(MEDIA_SYNC) as job:
+        run = MediaRun(job)
+        run.write([RangeResult(ACCOUNTS, 0, page=ids(0, 20))])
+        run.forget_beyond(local)
+        assert [one.record_id for one in troubled(tmp_path)] == [1, 19, 20, 21, 50, -99, 50]
+        run.forget_beyond(ACCOUNTS)
+        assert [one.record_id for one in troubled(tmp_path)] == [1, 19, 20, -99, 50]
+        run.forget_beyond(EMOJIS)  # of which no row is left
+    assert [one.record_id for one in troubled(tmp_path)] == [1, 19, 20]
+
+
 def test_what_a_look_at_the_destination_has_found_is_tried_again_and_counted_by_nobody(
     ledger: Ledger, tmp_path: Path, clock: Clock
 ) -> None:
