@@ -26,6 +26,7 @@ VERSION = "2.9"
 LIMIT_SECONDS = 2.0
 LIMIT_BYTES = 100e6
 PROBE_SECONDS = 0.01
+RUNS = 5
 REMEDY = "from exporter.cli.remedy import main; main()"
 
 
@@ -73,10 +74,11 @@ def configured(folder: Path, url: str) -> Path:
 def measure_dry_runs(config: Path) -> Iterator[bool]:
     """Print what it costs to look at every account that would be subscribed again; yield whether that is little."""
     for form in ("json", "text"):
-        cost = run(config, ["resubscribe", "--all", "--dry-run", "--format", form])
+        command = ["resubscribe", "--all", "--dry-run", "--format", form]
+        cost = middle([run(config, command) for _ in range(RUNS)])
         print(
             f"{f'resubscribe --all --dry-run, {form}':36} {cost.seconds:8.2f} s, {cost.peak_bytes / 1e6:6.1f} MB"
-            f" (must be under {LIMIT_SECONDS:.0f} s, {LIMIT_BYTES / 1e6:.0f} MB)",
+            f" (middle of {RUNS}; must be under {LIMIT_SECONDS:.0f} s, {LIMIT_BYTES / 1e6:.0f} MB)",
             flush=True,
         )
         yield cost.exit_code == 0 and cost.seconds < LIMIT_SECONDS and cost.peak_bytes < LIMIT_BYTES
@@ -97,6 +99,11 @@ def measure_backup(server: Postgres, url: str, config: Path, rows: int) -> None:
     with somebody_writes(url) as waiting:
         tell("restore of every second row", run(config, ["restore", backup, "--yes", "--format", "json"]))
     print(f"{'somebody else waited at most':36} {waiting.seconds:8.2f} s", flush=True)
+
+
+def middle(costs: Sequence[Cost]) -> Cost:
+    """Return the one of middling time, so that a checkpoint right after the filling is no verdict; a failure wins."""
+    return next((one for one in costs if one.exit_code), sorted(costs, key=lambda one: one.seconds)[len(costs) // 2])
 
 
 def tell(name: str, cost: Cost) -> None:

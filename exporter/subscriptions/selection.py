@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -105,14 +106,26 @@ class Candidates:
             "SELECT id, domain, hub_url, remote_url FROM accounts"  # noqa: S608 - our own conditions
             f" WHERE id = ANY(%s::bigint[]) AND {condition} ORDER BY id"
         )
-        followed = self._followed()
-        for start in range(0, len(followed), PAGE_SIZE):
-            with self._database.reading() as cursor:
-                # As one text, which PostgreSQL takes for one value instead of parsing each number.
-                cursor.execute(query, (f"{{{','.join(map(str, followed[start : start + PAGE_SIZE]))}}}",))
-                page = cursor.fetchall()
+        for page in self._pages(query, self._followed()):
             for account_id, domain, hub_url, topic in page:
                 yield Candidate(account_id, domain, hub_url, topic, _why_not_askable(hub_url, topic))
+
+    def _pages(self, query: str, followed: "array[int]") -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the rows of these accounts by pages, one of which is read while the one before it is dealt with."""
+        with ThreadPoolExecutor(1, "next page") as pool:
+            ahead = pool.submit(self._page, query, followed[:PAGE_SIZE])
+            for start in range(PAGE_SIZE, len(followed) + PAGE_SIZE, PAGE_SIZE):
+                page = ahead.result()
+                ahead = pool.submit(self._page, query, followed[start : start + PAGE_SIZE])
+                yield page
+
+    def _page(self, query: str, ids: "array[int]") -> list[tuple[Any, ...]]:
+        if not ids:
+            return []
+        with self._database.reading() as cursor:
+            # As one text, which PostgreSQL takes for one value instead of parsing each number.
+            cursor.execute(query, (f"{{{','.join(map(str, ids))}}}",))
+            return cursor.fetchall()
 
     def _followed(self) -> "array[int]":
         """Return the ids of all accounts that somebody here follows, in order: eight bytes each.
