@@ -19,7 +19,7 @@ def _pages(*row_ids: int) -> Iterator[Page]:
 
 
 def test_the_keys_of_every_style_come_in_the_order_of_rows_behind_the_prefix() -> None:
-    assert list(keys_asked_for(_pages(1, 2), "new/")) == [
+    assert list(keys_asked_for(_pages(1, 2), "new")) == [
         f"new/{EMOJI}/001/original/a.gif",
         f"new/{EMOJI}/001/static/a.png",
         f"new/cache/{EMOJI}/002/original/a.gif",

@@ -27,7 +27,7 @@ def test_finds_what_lies_under_any_of_its_keys_the_proper_one_first(store: KeptO
     assert len(small.other_keys) == 3
     for key in (small.key, *small.other_keys, *original.other_keys):
         store.put(f"old/{key}")
-    whereabouts = Whereabouts(Searched(store, "old/", store if can_list else None))
+    whereabouts = Whereabouts(Searched(store, "old", store if can_list else None))
     found = whereabouts.find([original, small])
     assert {key: place.whole_key for key, place in found.items()} == {
         original.key: f"old/{original.other_keys[0]}",
