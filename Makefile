@@ -30,12 +30,16 @@ else
 	@$(BIN)/mastodon-exporter serve $(INSTANCE:%=--instance '%')
 endif
 
+# Most tests wait for programs that they start, so that three at once go well with two cores.
+TESTS_AT_ONCE := 3
+
 test: packages lint ## run every check and every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(TESTS_AT_ONCE) --dist loadfile
 
 LONG_TESTS := $(addprefix tests/,\
 	accesslog/test_copytruncate_races.py accesslog/test_follower_model.py accesslog/test_path_follower_races.py \
-	end_to_end/test_access_logs_exact.py end_to_end/test_restart_killed.py end_to_end/test_resubscribe_killed.py)
+	end_to_end/test_access_logs_exact.py end_to_end/test_restart_killed.py end_to_end/test_resubscribe_killed.py \
+	end_to_end/test_media_sync.py end_to_end/test_media_faults.py end_to_end/test_media_killed.py)
 
 soak: packages $(TO_TEST) ## run the long tests at their full length (20 minutes)
 	SOAK=full $(BIN)/python -m pytest $(LONG_TESTS)
@@ -59,6 +63,8 @@ bench: $(TO_TEST) ## measure beside Debian's blackbox exporter and mtail, and wi
 	$(BIN)/python -m benchmarks.probe
 	$(BIN)/python -m benchmarks.accesslog
 	$(BIN)/python -m benchmarks.stores
+	$(BIN)/python -m benchmarks.repairs
+	$(BIN)/python -m benchmarks.media
 
 clean: ## take away all that make has made
 	rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -14,6 +14,7 @@ MastodonExporterError
 ├── MediaStoreError          a store of media objects does not do what was asked
 │   ├── StoreUnavailable     it may do so later: throttled, cut off, timed out, in trouble itself
 │   └── StoreRefused         it will not: forbidden, no such bucket, wrong keys; or it cannot be trusted with objects
+│       └── StoreShut        nor will it for any other object
 ├── ListenError              the address to listen on cannot be used
 ├── RequestRefused           an HTTP request that gets no answer but an error; carries the status
 ├── TargetError              a probe was asked for something it will not do
@@ -115,6 +116,10 @@ class StoreUnavailable(MediaStoreError):
 
 class StoreRefused(MediaStoreError):
     """The store will not do so until somebody changes a setting."""
+
+
+class StoreShut(StoreRefused):
+    """The store will not do so for any object: the keys, the bucket, the account, the quota, the clock."""
 
 
 class ListenError(MastodonExporterError):

@@ -149,11 +149,11 @@ def test_without_apt_the_missing_programs_are_named(machine: Machine) -> None:
     assert finished.stderr == "Missing here, so their tests are skipped: nginx-of-tests, promtool-of-tests.\n"
 
 
-def test_only_the_benchmarks_need_the_blackbox_exporter(machine: Machine) -> None:
+def test_only_the_benchmarks_need_what_they_are_measured_against(machine: Machine) -> None:
     machine.add_program("nginx-of-tests")
     machine.add_program("promtool-of-tests")
     assert machine.run(user_id=1000).stderr == ""
-    assert "--no-install-recommends prometheus-blackbox-exporter\n" in machine.run("bench", user_id=1000).stderr
+    assert "--no-install-recommends prometheus-blackbox-exporter rclone\n" in machine.run("bench", user_id=1000).stderr
 
 
 def test_a_python_that_cannot_make_environments_counts_as_missing(machine: Machine) -> None:

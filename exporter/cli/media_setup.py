@@ -65,7 +65,7 @@ def store_name(settings: S3Settings | FolderSettings) -> str:
     """Return what a store is called, for people."""
     if isinstance(settings, FolderSettings):
         return str(settings.path)
-    place = "/".join(part for part in (settings.bucket, settings.prefix.strip("/")) if part)
+    place = "/".join(part for part in (settings.bucket, settings.prefix) if part)
     return f"{place} at {settings.endpoint or 'Amazon S3'}"
 
 

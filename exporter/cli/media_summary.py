@@ -35,12 +35,12 @@ def totals_document(totals: Mapping[MediaClass, Census]) -> str:
         str(media_class): {"rows": total.rows, "rows_done": 0, "objects": {}, "bytes": 0}
         for media_class, total in totals.items()
     }
-    return _document({"job": MEDIA_SYNC, "state": "planned", "started": None, "classes": classes})
+    return _document(_not_begun("planned", classes))
 
 
 def not_begun_document(state: JobState) -> str:
     """Return a run that ended before it began."""
-    return _document({"job": MEDIA_SYNC, "state": state, "started": None, "classes": {}})
+    return _document(_not_begun(state, {}))
 
 
 def run_document(record: JobRecord) -> str:
@@ -70,6 +70,10 @@ def _count(record: JobRecord, name: str, result: MediaResult) -> int:
 
 def _size(size_bytes: int | None) -> str:
     return "-" if size_bytes is None else decimal(size_bytes)
+
+
+def _not_begun(state: str, classes: dict[str, Any]) -> dict[str, Any]:
+    return {"job": MEDIA_SYNC, "state": state, "started": None, "ended": None, "heartbeat": None, "classes": classes}
 
 
 def _document(content: dict[str, Any]) -> str:

@@ -42,10 +42,12 @@ from exporter.ledger import (
 )
 from exporter.mastodon.attachments import MediaClass
 from exporter.mastodon.media_rules import read_rejected_domains
+from exporter.media.access import Access
 from exporter.media.byte_budget import ByteBudget
 from exporter.media.comparing import Comparing
 from exporter.media.copying import Copying, NoRefetching, Refetching
 from exporter.media.destination import destination_digest
+from exporter.media.missing_share import MissingShare
 from exporter.media.mover import Mover
 from exporter.media.plan import Census, Filters, Plan
 from exporter.media.refetch import Refetch
@@ -60,6 +62,7 @@ from exporter.third_party_connection import EXEMPTIBLE
 FORMS = ("text", "json")
 
 _CLEARING_UP_SECONDS = 5.0
+_SILENCE_SECONDS = 5.0
 _STOPPING = "finishing what is under way; once more ends it at once"
 
 
@@ -113,7 +116,8 @@ class _Run:
         """What a run must have been asked for, so that this one carries it on."""
         asked = self.filters
         since = asked.since.isoformat() if asked.since else None
-        return json.dumps([self.destination_name, sorted(asked.classes), asked.part, since, asked.limit, asked.offset])
+        rows = (sorted(asked.classes), asked.part, since, asked.limit, asked.offset)
+        return json.dumps([self.destination_name, *rows, self.manner.skip_by, self.manner.refetch])
 
     def announce(self) -> None:
         """Say what is about to happen."""
@@ -144,6 +148,8 @@ class _Run:
         opener = ThreadPoolExecutor(1, "opening")
         opening = opener.submit(open_sides, self.setup.stores, self.setup.settings, stopping)
         try:
+            if not wait([opening], _SILENCE_SECONDS).done:
+                click.echo("mastodon-remedy: a store has not answered yet; it is asked again", err=True)
             return opening.result()
         except KeyboardInterrupt:
             stopping.set()
@@ -187,8 +193,9 @@ class _Run:
             done=done,
         )
         with media_progress(self._begun()) as progress, stoppable(job, _STOPPING) as check:
-            watcher = Watcher(check, progress.told, progress.recorded)
-            sync.run(self.plan.pages(), self.destination_name, watcher)
+            share = MissingShare(_note, progress.recorded)
+            sync.run(self.plan.pages(), self.destination_name, Watcher(check, progress.told, share.recorded))
+            share.judge()
         if self.filters.is_of_all_rows:
             for scope in self._scopes():
                 media_run.forget_beyond(scope)
@@ -206,7 +213,7 @@ class _Run:
             refetching=self._refetching(),
             stopping=stopping,
         )
-        return Mover(comparing, copying)
+        return Mover(comparing, Access(sides.destination, sides.placing), copying)
 
     def _refetching(self) -> Refetching:
         if not self.manner.refetch:
@@ -253,6 +260,10 @@ class _Run:
         print_run(record)
         for line in _advice(record):
             click.echo(line)
+
+
+def _note(words: str) -> None:
+    click.echo(f"mastodon-remedy: {words}", err=True)
 
 
 def _advice(record: JobRecord) -> Iterator[str]:

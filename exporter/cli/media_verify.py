@@ -126,7 +126,7 @@ def _placing(reader: MediaReader) -> Placing:
     except StoreRefused as error:
         abilities = None
         tell_notes([f"who may read the objects is not looked at: {error}"])
-    shows_acl = abilities is not None and abilities.shows_acl
+    shows_acl = abilities is not None and abilities.checks.shows_acl
     return Placing.chosen(settings.prefix, settings.acl if shows_acl else AclChoice.NONE, store_takes_acl=shows_acl)
 
 

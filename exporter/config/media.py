@@ -4,9 +4,11 @@ The exporter reads this file too, and has no business with the keys of a store: 
 written, and not even looked for.
 """
 
+import ipaddress
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from urllib.parse import urlsplit
 
 from exporter.config.fields import Section
 from exporter.config.files import certificate_file, path_from
@@ -44,6 +46,7 @@ _SOURCE_ADVICE = "write `source: {path: /home/mastodon/live/public/system}`, or 
 _RATES_ADVICE = "write `requests_per_second: {source: 500, destination: 150}`"
 _NO_SOURCE = "needs `source`; only where `database` has an `env_file` is it what that file says"
 _NO_DATABASE = "needs the section `database`, which knows the names of all objects"
+_NO_NAME = "needs an endpoint with a name, before which the bucket can stand; take it out, or write `addressing: path`"
 _SAME = "is the same place as `source`; objects are moved to another bucket, or to another `prefix`"
 
 
@@ -130,16 +133,28 @@ def _bucket(section: Section, without_bucket: str) -> S3Settings:
     if not section.is_given("bucket"):
         section.source.problems.add(section.place, without_bucket)
     _refuse_half_a_pair(section)
+    endpoint = section.optional("endpoint", endpoint_url, None)
+    addressing = section.optional("addressing", partial(choice, Addressing), Addressing.AUTO)
+    if addressing is Addressing.VIRTUAL and endpoint is not None and _is_address(endpoint):
+        section.source.problems.add(section.place_of("addressing"), _NO_NAME)
     return S3Settings(
         bucket=section.optional("bucket", _bucket_name, ""),
-        endpoint=section.optional("endpoint", endpoint_url, None),
+        endpoint=endpoint,
         region=section.optional("region", _region, None),
         access_key=_secret(section, "access_key"),
         secret_key=_secret(section, "secret_key"),
         prefix=section.optional("prefix", _prefix, ""),
-        addressing=section.optional("addressing", partial(choice, Addressing), Addressing.AUTO),
+        addressing=addressing,
         ca_file=section.optional("ca_file", partial(certificate_file, section.source.folder), None),
     )
+
+
+def _is_address(endpoint: str) -> bool:
+    try:
+        ipaddress.ip_address(urlsplit(endpoint).hostname or "")
+    except ValueError:
+        return False
+    return True
 
 
 def _refuse_half_a_pair(section: Section) -> None:

@@ -1,14 +1,20 @@
 """What a configuration says of media: two stores, and how hard they may be worked."""
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from exporter.config.secret import Secret
 
 DEFAULT_WORKERS = 16
 DEFAULT_MEMORY_BYTES = 256 * 1024 * 1024
 LEAST_MEMORY_BYTES = 16 * 1024 * 1024
+
+_AMAZON = re.compile(r"s3([.-][a-z0-9-]+)*\.amazonaws\.com(?P<china>\.cn)?")
+_USUAL_PORTS = (("https", None), ("https", 443), ("http", None), ("http", 80))
+_AMAZON_CHINA = "china"
 
 
 class Addressing(StrEnum):
@@ -59,7 +65,19 @@ class S3Settings:
     @property
     def place(self) -> tuple[str, str, str]:
         """Return what tells two places apart: endpoint (empty: AWS), bucket and prefix."""
-        return (self.endpoint or "").lower(), self.bucket, self.prefix
+        return self._where(), self.bucket, self.prefix
+
+    def _where(self) -> str:
+        """Return the endpoint as it is written most shortly: names of buckets are the same in all regions of AWS."""
+        if self.endpoint is None:
+            return _AMAZON_CHINA if (self.region or "").startswith("cn-") else ""
+        parts = urlsplit(self.endpoint)
+        name = parts.hostname or ""
+        if amazon := _AMAZON.fullmatch(name):
+            return _AMAZON_CHINA if amazon["china"] else ""
+        shown = f"[{name}]" if ":" in name else name
+        port = "" if (parts.scheme, parts.port) in _USUAL_PORTS else f":{parts.port}"
+        return f"{parts.scheme}://{shown}{port}{parts.path.rstrip('/')}"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from exporter.ledger import media_ranges, media_troubles
+from exporter.ledger import media_hidden, media_ranges, media_troubles
 from exporter.ledger.job import Job
 from exporter.ledger.media_ranges import IdRange, Scope
 from exporter.ledger.media_troubles import Asked, Trouble
@@ -31,7 +31,8 @@ class RangeResult:
     that were tried again, and `rows` is 0.
 
     `objects` counts by result. `healed` are keys that are in trouble no more: they are where they should be, or gone.
-    Of `finished` rows all `troubles` are told; what else was known of them is forgotten.
+    Of `finished` rows all `troubles` are told; what else was known of them is forgotten. `hidden` are keys that nobody
+    may read at the destination, `shown` those that were hidden once and are no more.
     """
 
     scope: Scope
@@ -42,6 +43,8 @@ class RangeResult:
     finished: IdRange | None = None
     troubles: tuple[Trouble, ...] = ()
     healed: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,11 @@ class MediaRecord:
                 return {}
             found = (media_troubles.found(connection, destination, key) for key in keys)
             return {one.key: one for one in found if one is not None}
+
+    def hidden_of(self, destination: str, keys: Iterable[str]) -> frozenset[str]:
+        """Return those of some keys that were written so that nobody may read them."""
+        with self._reading() as connection:
+            return media_hidden.found(connection, destination, keys) if connection else frozenset()
 
     def reopen(self, destination: str, troubles: Iterable[Trouble]) -> None:
         """Have the next run see to objects that the destination has not, or has wrong, though they were seen to.
@@ -142,6 +150,8 @@ def _write(tables: RunTables, result: RangeResult) -> None:
     if result.finished:
         media_troubles.forget_rows(tables, scope, result.finished.after, result.finished.last)
     media_troubles.add(tables, scope, result.troubles)
+    media_hidden.add(tables, scope.destination, result.hidden)
+    media_hidden.forget(tables, scope.destination, result.shown)
     for name in MediaResult:
         series = Series(MEDIA_SYNC_OBJECTS, (scope.media_class, name))
         tables.recount(series, result.objects.get(name, 0), told_before[name])

@@ -9,16 +9,18 @@ from exporter.ledger.media_ranges import Scope
 from exporter.ledger.names import REOPENED, MediaResult
 from exporter.ledger.run_tables import RunTables
 
-_COLUMNS = "class, record_id, key, result, domain, detail"
+_COLUMNS = "class, record_id, key, result, domain, detail, is_wrong"
 _FORGOTTEN = "DELETE FROM media_troubles WHERE destination = ? AND key = ? RETURNING run, counted"
 _ADDED = f"""
     INSERT OR REPLACE INTO media_troubles (destination, {_COLUMNS}, part, run, counted)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """  # noqa: S608 - our own names
 _REOPENED = f"""
-    INSERT INTO media_troubles (destination, {_COLUMNS}, part, run, counted) VALUES (?, ?, ?, ?, ?, ?, ?, '', 0, NULL)
-    ON CONFLICT (destination, key) DO UPDATE SET result = excluded.result, detail = excluded.detail
-    WHERE result <> '{MediaResult.MISSING}'
+    INSERT INTO media_troubles (destination, {_COLUMNS}, part, run, counted)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', 0, NULL)
+    ON CONFLICT (destination, key) DO UPDATE SET is_wrong = excluded.is_wrong,
+    result = iif(result = '{MediaResult.MISSING}', result, excluded.result),
+    detail = iif(result = '{MediaResult.MISSING}', detail, excluded.detail)
 """  # noqa: S608 - our own names
 _VANISHED = """
     DELETE FROM media_troubles WHERE destination = ? AND class = ? AND record_id > ? AND record_id <= ?
@@ -41,7 +43,8 @@ class Trouble:
     """An object that is not where it should be.
 
     `result` is missing, failed, or `REOPENED`: found by `media verify` to be absent or wrong at the destination, so
-    that it has to be written even where an object of its size is there.
+    that it has to be written even where an object of its size is there. `is_wrong`: what lies there under its key is
+    not what it should be, so that it is no comfort where the source has it no more.
     """
 
     media_class: str
@@ -50,6 +53,7 @@ class Trouble:
     result: str
     domain: str | None = None
     detail: str = ""
+    is_wrong: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +119,12 @@ def reopen(connection: sqlite3.Connection, destination: str, troubles: Iterable[
 
 def _row(one: Trouble) -> tuple[str | int | bytes | None, ...]:
     domain = None if one.domain is None else _storable(one.domain)
-    return one.media_class, one.record_id, _stored(one.key), one.result, domain, _storable(one.detail)
+    return one.media_class, one.record_id, _stored(one.key), one.result, domain, _storable(one.detail), one.is_wrong
 
 
-def _trouble(row: tuple[str, int, bytes, str, str | None, str]) -> Trouble:
-    media_class, record_id, key, result, domain, detail = row
-    return Trouble(media_class, record_id, key.decode(errors="surrogateescape"), result, domain, detail)
+def _trouble(row: tuple[str, int, bytes, str, str | None, str, int]) -> Trouble:
+    media_class, record_id, key, result, domain, detail, is_wrong = row
+    return Trouble(media_class, record_id, key.decode(errors="surrogateescape"), result, domain, detail, bool(is_wrong))
 
 
 def _stored(key: str) -> bytes:

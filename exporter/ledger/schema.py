@@ -94,10 +94,18 @@ _VERSION_2 = (
         detail TEXT NOT NULL,
         run INTEGER NOT NULL,
         counted TEXT,
+        is_wrong INTEGER NOT NULL,
         PRIMARY KEY (destination, key)
     ) WITHOUT ROWID
     """,
     "CREATE INDEX media_troubles_in_order ON media_troubles (destination, class, record_id, key)",
+    """
+    CREATE TABLE media_hidden (
+        destination TEXT NOT NULL,
+        key BLOB NOT NULL,
+        PRIMARY KEY (destination, key)
+    ) WITHOUT ROWID
+    """,
 )
 
 _WITH_MEDIA = 2

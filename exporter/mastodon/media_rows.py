@@ -169,7 +169,8 @@ class MediaTable:
         return f"{self.name}.{name}_file_name <> ''"
 
     def _changed_at(self, name: str) -> str:
-        times = [f"coalesce({self.name}.{name}_updated_at, {self.name}.updated_at)"]
+        # An upload has its time before it is processed; the row, when it is committed under its last name.
+        times = [f"{self.name}.{name}_updated_at", f"{self.name}.updated_at"]
         if self.media_class is MediaClass.MEDIA_ATTACHMENTS:
             times += ["owner.suspended_at"] if self._shape.has("accounts", "suspended_at") else []
             times += ["post.deleted_at"] if self._rules.hides_deleted_posts else []

@@ -5,6 +5,8 @@ from collections import deque
 from types import TracebackType
 from typing import Self
 
+from exporter.media.large_blocks import map_large_blocks
+
 
 class ByteBudget:
     """So many bytes for all buffers together; thread-safe.
@@ -15,6 +17,7 @@ class ByteBudget:
     """
 
     def __init__(self, size_bytes: int) -> None:
+        map_large_blocks()  # what is given back here would not be free otherwise
         self._size_bytes = self._free_bytes = size_bytes
         self._lock = threading.Lock()
         self._holders = 0

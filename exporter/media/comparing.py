@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from exporter.mastodon.attachments import MediaObject
 from exporter.media.placing import Placing, whole_key
 from exporter.media.skipping import Check, Open, has_size_told
-from exporter.media.store import Acl, Destination, ObjectHead, Source
+from exporter.media.store import Destination, ObjectHead, Source
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,6 @@ class Comparing:
         there = self._head_there(one)
         if there is None:
             return False
-        if one.check is Check.SECRECY and self._may_be_public(one.media_object):
-            return False
         if one.check is not Check.CONTENT and has_size_told(one.media_object, there.size_bytes):
             return True
         here = self._head_here(one.media_object)
@@ -33,12 +31,6 @@ class Comparing:
             return True  # nothing that could take its place
         is_same_size = here.size_bytes == there.size_bytes
         return is_same_size and (one.check is not Check.CONTENT or _may_be_same_bytes(here, there))
-
-    def _may_be_public(self, media_object: MediaObject) -> bool:
-        """Tell whether a store that takes ACLs may let anybody read what is to be hidden."""
-        if self.placing.private_acl is None:
-            return False
-        return self.destination.acl_of(self.placing.key(media_object)) is not Acl.PRIVATE
 
     def _head_there(self, one: Open) -> ObjectHead | None:
         if one.listed is not None:

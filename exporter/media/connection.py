@@ -1,5 +1,7 @@
 """One kept-alive connection to a store, over libcurl: bounded in memory, and given up when nothing moves."""
 
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -11,15 +13,23 @@ from exporter.authorities import trusted_authorities
 from exporter.errors import MastodonExporterError
 
 USER_AGENT = f"mastodon-remedy/{__version__}"
-ANSWER_LIMIT_BYTES = 16 * 1024 * 1024
-"""What is read of an answer that is no object: a page of a listing, or an error."""
+ANSWER_LIMIT_BYTES = 64 * 1024
+"""What is read of an answer that is neither an object nor a listing."""
+LISTING_LIMIT_BYTES = 16 * 1024 * 1024
+"""What is read of a page of a listing."""
 
 LEAST_BYTES_PER_SECOND = 1000
 """Whatever is slower for as long as `stall_seconds` counts as standing still."""
 
+FLOOR_BYTES_PER_SECOND = 16 * 1024
+"""How fast the body of a request, or an object, has to move on the whole."""
+
+_STOPPING_SECONDS = 5.0
+_MOST_HEADER_LINES = 10_000
 _QUICK_EXIT = 322  # CURLOPT_QUICK_EXIT, which pycurl does not name: a name server that is silent delays nobody
 _BUFFER_BYTES = 256 * 1024
 _STOP = 0  # a callback that takes less than it was given makes libcurl stop
+_ABORT = 1  # and so does this from one that is told how far things are
 _OWN_TROUBLE = frozenset(
     {
         pycurl.E_PEER_FAILED_VERIFICATION,
@@ -49,10 +59,15 @@ Admit = Callable[[int, Mapping[str, str]], int | None]
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long a connection may take to come about, and how long nothing may move on one."""
+    """How long a connection may take to come about, and how long nothing may move on one.
+
+    `whole_seconds` are for a request and its answer, and once more for an object that is read; what their bytes take
+    at the floor comes on top.
+    """
 
     connect_seconds: float = 10.0
     stall_seconds: float = 60.0
+    whole_seconds: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +83,10 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back; names of headers in lower case. `is_whole` is False where the body was not wanted."""
+    """What came back; names of headers in lower case. `is_whole` is False where the body was not wanted, or too long.
+
+    Then it is empty.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -101,11 +119,14 @@ class _Incoming:
         self._body = BytesIO()
         self._size_bytes = 0
         self._limit_bytes: int | None = None
+        self.admitted_bytes = 0
+        self.admitted_at: float | None = None
 
     def take(self, piece: bytes) -> int | None:
         """Take the next piece of the body, unless it is not wanted."""
         if not self._size_bytes:
             self._limit_bytes = self._asked_for_limit()
+            self._make_room(len(piece))
         self._size_bytes += len(piece)
         if self._limit_bytes is None or self._size_bytes > self._limit_bytes:
             self.is_refused = True
@@ -118,16 +139,28 @@ class _Incoming:
         status, headers = self._read_head()
         if not status:
             return Broken("the header of the answer breaks off")
+        self._body.truncate(0 if self.is_refused else self._size_bytes)
         return Answer(status, headers, self._body.getvalue(), is_whole=not self.is_refused)
+
+    def _make_room(self, arrived_bytes: int) -> None:
+        # A buffer that grows bit by bit is a good deal larger in the end than what is in it.
+        told = self._read_head()[1].get("content-length", "")
+        if str(self._limit_bytes) == told and self.admitted_bytes > arrived_bytes:
+            self._body.seek(self.admitted_bytes - 1)
+            self._body.write(b"\0")
+            self._body.seek(0)
 
     def _asked_for_limit(self) -> int | None:
         if self._admit is None:
             return ANSWER_LIMIT_BYTES
         try:
-            return self._admit(*self._read_head())
+            limit_bytes = self._admit(*self._read_head())
         except (MastodonExporterError, KeyboardInterrupt) as stop:
             self.stopped_by = stop  # libcurl would print it and go on
             return None
+        # To be admitted may have taken a while: there has to be memory.
+        self.admitted_bytes, self.admitted_at = limit_bytes or 0, time.monotonic()
+        return limit_bytes
 
     def _read_head(self) -> tuple[int, dict[str, str]]:
         if self._head is None:
@@ -136,9 +169,23 @@ class _Incoming:
 
 
 class Connection:
-    """A connection that is kept for the next request. Not thread-safe: each thread has one of its own."""
+    """A connection that is kept for the next request. Not thread-safe: each thread has one of its own.
 
-    def __init__(self, timeouts: Timeouts = Timeouts(), ca_file: str | None = None) -> None:
+    Once `stopping` is set, what is under way has a few seconds left, and what is begun later does not get far.
+    """
+
+    def __init__(
+        self,
+        timeouts: Timeouts = Timeouts(),
+        ca_file: str | None = None,
+        stopping: threading.Event | None = None,
+    ) -> None:
+        self._whole_seconds = timeouts.whole_seconds
+        self._stopping = stopping or threading.Event()
+        self._stopped_at: float | None = None
+        self._begun_at = 0.0
+        self._sent_bytes = 0
+        self._trouble = ""
         self._incoming = _Incoming()
         self._curl = curl = pycurl.Curl()
         curl.setopt(pycurl.NOSIGNAL, 1)
@@ -156,11 +203,14 @@ class Connection:
         curl.setopt(pycurl.LOW_SPEED_TIME, max(round(timeouts.stall_seconds), 1))
         curl.setopt(pycurl.HEADERFUNCTION, self._incoming.lines.append)
         curl.setopt(pycurl.WRITEFUNCTION, self._incoming.take)
+        curl.setopt(pycurl.NOPROGRESS, 0)
+        curl.setopt(pycurl.XFERINFOFUNCTION, self._look_at_clock)
 
     def send(self, outgoing: Outgoing) -> Answer | Broken:
         """Send one request and return what came back; what `admit` raises comes out of here."""
         self._incoming.begin(outgoing.admit)
         self._set_up(outgoing)
+        self._begun_at, self._sent_bytes, self._trouble = time.monotonic(), len(outgoing.body), ""
         try:
             self._curl.perform()
             return self._incoming.answer()
@@ -181,6 +231,30 @@ class Connection:
             curl.setopt(pycurl.HTTPGET, 1)
         curl.setopt(pycurl.CUSTOMREQUEST, outgoing.method)
 
+    def _look_at_clock(self, *_: object) -> int | None:
+        """Have libcurl stop when it is time; it asks this whenever something moves, and else each second."""
+        try:
+            self._trouble = self._why_to_stop(time.monotonic())
+        except KeyboardInterrupt as stop:
+            self._incoming.stopped_by = stop  # libcurl would print it
+            return _ABORT
+        return _ABORT if self._trouble else None
+
+    def _why_to_stop(self, now: float) -> str:
+        if self._stopping.is_set():
+            self._stopped_at = self._stopped_at or now
+        if self._stopped_at is not None and now - self._stopped_at > _STOPPING_SECONDS:
+            return "the run was stopped"
+        if now > self._due_at():
+            return "it is too slow"
+        return "the header of its answer does not end" if len(self._incoming.lines) > _MOST_HEADER_LINES else ""
+
+    def _due_at(self) -> float:
+        incoming = self._incoming
+        if incoming.admitted_at is not None:
+            return incoming.admitted_at + self._whole_seconds + incoming.admitted_bytes / FLOOR_BYTES_PER_SECOND
+        return self._begun_at + self._whole_seconds + self._sent_bytes / FLOOR_BYTES_PER_SECOND
+
     def _ended_by(self, error: pycurl.error) -> Answer | Broken:
         incoming = self._incoming
         if incoming.stopped_by is not None:
@@ -188,7 +262,7 @@ class Connection:
         if incoming.is_refused:
             return incoming.answer()
         code, message = int(error.args[0]), str(error.args[-1])
-        text = _IN_WORDS.get(code) or printable(message) or f"libcurl error {code}"
+        text = self._trouble or _IN_WORDS.get(code) or printable(message) or f"libcurl error {code}"
         return Broken(text, code not in _OWN_TROUBLE)
 
 

@@ -96,6 +96,7 @@ class Contents:
             held.grow_to(min(self.part_bytes, place.head.size_bytes))
             for part in self._parts(store, place):
                 digest.update(part)
+                del part  # which would stay while the next one is read
         return digest.hexdigest()
 
     def _parts(self, store: Readable, place: Place) -> Iterator[bytes]:

@@ -6,28 +6,33 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from exporter.errors import MediaStoreError, StoreUnavailable
+from exporter.errors import MediaStoreError, StoreShut, StoreUnavailable
 from exporter.ledger.names import MediaResult
 from exporter.mastodon.attachments import Attachment, MediaObject, objects_of
 from exporter.media.pace import Budget, Held
 from exporter.media.placing import Placing, whole_key
 from exporter.media.store import Destination, ObjectHead, Put, Source, StoredObject
+from exporter.media.sums import PassingSums, Verdict, WrongBytes
 
 LARGEST_WHOLE_BYTES = 8 * 1024 * 1024
 """What is larger goes in parts."""
+
+_WRONG = "what the destination has is not right, and the source has it no more"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one object. `size_bytes` are those that were written; `detail` says why, in words.
 
-    `is_unavailable`: it failed for what has nothing to do with this object.
+    `is_shut`: it failed for what keeps all others from being moved too. `hidden_key`: the key under which it lies so
+    that nobody may read it.
     """
 
     result: MediaResult
     size_bytes: int = 0
     detail: str = ""
-    is_unavailable: bool = False
+    is_shut: bool = False
+    hidden_key: str | None = None
 
 
 class Rows(Protocol):
@@ -93,10 +98,13 @@ class Copying:
         """How large an object may be that goes through memory as a whole."""
         return min(LARGEST_WHOLE_BYTES, self.memory_bytes // 4)
 
-    def copy(self, media_object: MediaObject) -> Outcome:
-        """Return what became of an object; that a store fails is an outcome too. Raises DatabaseError."""
+    def copy(self, media_object: MediaObject, *, is_wrong: bool = False) -> Outcome:
+        """Return what became of an object; that a store fails is an outcome too. Raises DatabaseError.
+
+        `is_wrong`: what the destination has under its key cannot stand in for it.
+        """
         try:
-            return self._copied(media_object) or self._found_nowhere(media_object)
+            return self._copied(media_object) or self._found_nowhere(media_object, is_wrong=is_wrong)
         except MediaStoreError as error:
             return failed(error)
 
@@ -108,7 +116,7 @@ class Copying:
             put = self.placing.put(media_object, found.head)
             self._write(found, put, held)
             result = MediaResult.REPAIRED if found.is_elsewhere else MediaResult.COPIED
-            return Outcome(result, found.head.size_bytes, _elsewhere(found))
+            return Outcome(result, found.head.size_bytes, _elsewhere(found), hidden_key=hidden_key(media_object))
 
     def _look(self, media_object: MediaObject, held: Held) -> Found | None:
         look: Callable[[str], StoredObject | ObjectHead | None] = (
@@ -145,7 +153,29 @@ class Copying:
     def _write_parts(self, key: str, head: ObjectHead, put: Put, held: Held) -> None:
         part_bytes = self.destination.part_size(head.size_bytes)
         held.grow_to(part_bytes)
-        self.destination.put_parts(put, head.size_bytes, self._parts(key, head, part_bytes))
+        try:
+            self.destination.put_parts(put, head.size_bytes, self._sound_parts(key, head, part_bytes))
+        except WrongBytes:  # which may have happened on their way
+            self.destination.put_parts(put, head.size_bytes, self._sound_parts(key, head, part_bytes))
+
+    def _sound_parts(self, key: str, head: ObjectHead, part_bytes: int) -> Iterator[bytes]:
+        """Yield the parts; raise WrongBytes instead of coming to an end where they are not the object's."""
+        sums = PassingSums(head)
+        for part in self._parts(key, head, part_bytes):
+            sums.update(part)
+            yield part
+            del part  # which would stay while the next one is read
+        verdict = sums.verdict()
+        if verdict is Verdict.WRONG or (verdict is Verdict.UNCLEAR and not self._are_again(sums, key, head)):
+            raise WrongBytes(f"{key}: the bytes that came are not those that its ETag tells of")
+
+    def _are_again(self, first: PassingSums, key: str, head: ObjectHead) -> bool:
+        """Tell whether the same bytes come a second time, which is all that can be told where an ETag is unclear."""
+        second = PassingSums(head)
+        for part in self._parts(key, head, self.destination.part_size(head.size_bytes)):
+            second.update(part)
+            del part
+        return second.md5_hex == first.md5_hex
 
     def _parts(self, key: str, head: ObjectHead, part_bytes: int) -> Iterator[bytes]:
         for start in range(0, head.size_bytes, part_bytes):
@@ -153,7 +183,7 @@ class Copying:
                 raise StoreUnavailable(f"{key} was not copied to its end, for the run was stopped")
             yield self.source.get_range(key, start, min(part_bytes, head.size_bytes - start), head)
 
-    def _found_nowhere(self, media_object: MediaObject) -> Outcome:
+    def _found_nowhere(self, media_object: MediaObject, *, is_wrong: bool) -> Outcome:
         """Return what becomes of an object that is not at its source: the row may have changed since it was read."""
         now = self.rows.reread(media_object.attachment)
         if now is None or now.file_name != media_object.attachment.file_name:
@@ -164,26 +194,34 @@ class Copying:
         # The server may have moved it between two looks, to or from `cache/`.
         if moved.key != media_object.key and (copied := self._copied(moved)):
             return copied
-        return self._there_already(moved) or self._refetched(moved)
+        is_wrong = is_wrong and moved.key == media_object.key
+        return (None if is_wrong else self._there_already(moved)) or self._refetched(moved, is_wrong=is_wrong)
 
     def _there_already(self, media_object: MediaObject) -> Outcome | None:
         # After the switch-over the server writes to the destination alone.
         if self.destination.head(self.placing.key(media_object)) is None:
             return None
-        return Outcome(MediaResult.PRESENT, detail="not at the source any more")
+        detail = "not at the source any more"
+        return Outcome(MediaResult.PRESENT, detail=detail, hidden_key=hidden_key(media_object))
 
-    def _refetched(self, media_object: MediaObject) -> Outcome:
+    def _refetched(self, media_object: MediaObject, *, is_wrong: bool) -> Outcome:
         with self.budget.hold() as held:
             fetched = self.refetching.fetch(media_object, self.memory_bytes // 4, held)
             if isinstance(fetched, NotFetched):
-                return Outcome(MediaResult.MISSING, detail=fetched.detail)
+                details = (_WRONG if is_wrong else "", fetched.detail)
+                return Outcome(MediaResult.MISSING, detail="; ".join(filter(None, details)))
             self.destination.put(self.placing.put(media_object, None), fetched)
-            return Outcome(MediaResult.REFETCHED, len(fetched))
+            return Outcome(MediaResult.REFETCHED, len(fetched), hidden_key=hidden_key(media_object))
+
+
+def hidden_key(media_object: MediaObject) -> str | None:
+    """Return the key of an object that nobody may read, None for any other."""
+    return media_object.key if media_object.attachment.is_private else None
 
 
 def failed(error: MediaStoreError) -> Outcome:
     """Return the outcome of an object that a store would not give or take."""
-    return Outcome(MediaResult.FAILED, detail=str(error), is_unavailable=isinstance(error, StoreUnavailable))
+    return Outcome(MediaResult.FAILED, detail=str(error), is_shut=isinstance(error, StoreShut))
 
 
 def _elsewhere(found: Found) -> str:

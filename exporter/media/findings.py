@@ -35,7 +35,8 @@ class Finding:
         """Return what the ledger has to know, so that the object is moved once more."""
         of = self.media_object.attachment
         detail = f"its {self.what.replace('_', ' ')} differed" if self.what else "it was not there"
-        return Trouble(of.media_class, of.record_id, self.media_object.key, REOPENED, of.domain, detail)
+        key, is_wrong = self.media_object.key, self.what is not None
+        return Trouble(of.media_class, of.record_id, key, REOPENED, of.domain, detail, is_wrong)
 
     def document(self) -> dict[str, object]:
         """Return it as JSON tells of it."""

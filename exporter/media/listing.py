@@ -1,28 +1,34 @@
 """What lies in a bucket, page by page."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import unquote_plus
 from xml.etree.ElementTree import Element
 
-from exporter.media.connection import Answer
+from exporter.media.connection import ANSWER_LIMIT_BYTES, LISTING_LIMIT_BYTES, Answer
 from exporter.media.s3_address import encoded
-from exporter.media.s3_answer import Kind, Setback, parsed, text_of
+from exporter.media.s3_answer import Kind, Setback, parsed, text_of, whole_number
 from exporter.media.s3_client import S3Client, S3Request
 from exporter.media.store import Listed
 
 PAGE_ROWS = 1000
 """What S3 lists in one answer at most."""
 
+_MOST_EMPTY_PAGES = 3  # in a row; some stores show one where much has been deleted
+
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a listing goes on: behind a key. `mark` is what the store itself has left to find it by."""
+    """Where a listing goes on: behind a key, after so many pages with nothing on them.
+
+    `mark` is what the store itself has left to find it by.
+    """
 
     prefix: str
     after: str = ""
     mark: str = ""
+    empty_pages: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ class Lister:
 
     def _judge_newer(self, answer: Answer, place: _Place) -> _Page | Setback | None:
         if answer.status == HTTPStatus.OK:
-            return _read(answer, place)
+            return _going_on(_read(answer, place), place)
         setback = self._client.unwanted(answer)
         is_unknown = answer.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_IMPLEMENTED) and not place.mark
         return None if is_unknown and setback.kind is Kind.FINAL else setback
@@ -64,9 +70,23 @@ class Lister:
     def _judge_older(self, answer: Answer, place: _Place) -> _Page | Setback:
         if answer.status != HTTPStatus.OK:
             return self._client.unwanted(answer)
-        page = _read(answer, place)
+        page = _going_on(_read(answer, place), place)
         is_stuck = isinstance(page, _Page) and page.following is not None and page.following.after == place.after
         return Setback("its listing does not go on", Kind.FINAL) if is_stuck else page
+
+
+def admit_listing(status: int, _headers: Mapping[str, str]) -> int:
+    """Return how much is read of an answer that should be a listing."""
+    return LISTING_LIMIT_BYTES if status == HTTPStatus.OK else ANSWER_LIMIT_BYTES
+
+
+def _going_on(page: _Page | Setback, place: _Place) -> _Page | Setback:
+    """Return a page, unless it shows that this listing would never end."""
+    if isinstance(page, Setback) or page.following is None:
+        return page
+    is_same_mark = page.following.mark != "" and page.following.mark == place.mark
+    is_empty = page.following.empty_pages >= _MOST_EMPTY_PAGES
+    return Setback("its listing does not go on", Kind.FINAL) if is_same_mark or is_empty else page
 
 
 def _newer_request(place: _Place) -> S3Request:
@@ -75,14 +95,14 @@ def _newer_request(place: _Place) -> S3Request:
         query.append(("start-after", place.after))
     if place.mark:
         query.append(("continuation-token", place.mark))
-    return S3Request("GET", query=query)
+    return S3Request("GET", query=query, admit=admit_listing)
 
 
 def _older_request(place: _Place) -> S3Request:
     query = [("encoding-type", "url"), ("max-keys", str(PAGE_ROWS)), ("prefix", place.prefix)]
     if place.after:
         query.append(("marker", place.after))
-    return S3Request("GET", query=query)
+    return S3Request("GET", query=query, admit=admit_listing)
 
 
 def _begins_too_early(page: _Page, place: _Place) -> bool:
@@ -101,14 +121,14 @@ def _read(answer: Answer, place: _Place) -> _Page | Setback:
     mark, after = text_of(root, "NextContinuationToken"), _decoded(text_of(root, "NextMarker"), is_encoded)
     if not (rows or mark or after):
         return Setback("its listing breaks off", Kind.FINAL)
-    return _Page(rows, _Place(place.prefix, after or (rows[-1].key if rows else place.after), mark))
+    empty_pages = 0 if rows else place.empty_pages + 1
+    return _Page(rows, _Place(place.prefix, after or (rows[-1].key if rows else place.after), mark, empty_pages))
 
 
 def _row(element: Element, is_encoded: bool) -> Listed:
-    size = text_of(element, "Size")
     return Listed(
         key=_decoded(text_of(element, "Key"), is_encoded),
-        size_bytes=int(size) if size.isdecimal() else 0,
+        size_bytes=whole_number(text_of(element, "Size")) or 0,
         etag=text_of(element, "ETag").strip('"'),
     )
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from exporter.errors import MediaStoreError
 from exporter.ledger.names import MediaResult
+from exporter.media.access import Access
 from exporter.media.comparing import Comparing
-from exporter.media.copying import Copying, Outcome, failed
-from exporter.media.skipping import Open
+from exporter.media.copying import Copying, Outcome, failed, hidden_key
+from exporter.media.skipping import Check, Open
 
 
 @dataclass(frozen=True)
@@ -14,12 +15,19 @@ class Mover:
     """Sees to objects; any thread may use it."""
 
     comparing: Comparing
+    access: Access
     copying: Copying
 
     def see_to(self, one: Open) -> Outcome:
         """Return what became of an object; that a store fails is an outcome too. Raises DatabaseError."""
         try:
-            is_there = self.comparing.is_there(one)
+            is_there = self._is_there(one)
         except MediaStoreError as error:
             return failed(error)
-        return Outcome(MediaResult.PRESENT) if is_there else self.copying.copy(one.media_object)
+        if not is_there:
+            return self.copying.copy(one.media_object, is_wrong=one.is_wrong)
+        return Outcome(MediaResult.PRESENT, hidden_key=hidden_key(one.media_object))
+
+    def _is_there(self, one: Open) -> bool:
+        is_there = self.comparing.is_there(one)
+        return is_there and (one.check is not Check.ACCESS or self.access.put_right(one.media_object))

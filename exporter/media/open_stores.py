@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from exporter.config.media_model import FolderSettings, S3Settings
 from exporter.config.secret_text import secret_text
 from exporter.errors import StoreRefused, StoreUnavailable
+from exporter.media.connection import printable
 from exporter.media.local_store import LocalStore
 from exporter.media.pace import Pace
 from exporter.media.s3_address import address_of
@@ -79,21 +80,23 @@ def _keys_of_environment() -> tuple[Callable[[], AccessKeys], str | None]:
     """Return what gives the keys that boto3 finds, which may change while a run lasts, and the region it finds."""
     # Takes a fifth of a second, which nobody has to wait for who names his keys.
     from boto3.session import Session
-    from botocore.exceptions import BotoCoreError
+    from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         session = Session()
         credentials = session.get_credentials()
-    except BotoCoreError as error:
-        raise StoreRefused(f"no access keys could be found: {error}") from error
+        if credentials is not None:
+            credentials.get_frozen_credentials()  # a role is taken on only now
+    except (BotoCoreError, ClientError) as error:
+        raise StoreRefused(f"no access keys could be found: {printable(str(error))}") from error
     if credentials is None:
         raise StoreRefused("no access keys: write `access_key` and `secret_key`, or set them up as for the AWS tools")
 
     def keys() -> AccessKeys:
         try:
             found = credentials.get_frozen_credentials()
-        except BotoCoreError as error:
-            raise StoreUnavailable(f"the access keys could not be renewed: {error}") from error
+        except (BotoCoreError, ClientError) as error:
+            raise StoreUnavailable(f"the access keys could not be renewed: {printable(str(error))}") from error
         return AccessKeys(found.access_key or "", found.secret_key or "", found.token)
 
     return keys, session.region_name

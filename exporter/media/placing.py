@@ -31,13 +31,16 @@ class Placing:
         """Return the whole key that Mastodon will ask for."""
         return whole_key(self.prefix, media_object.key)
 
+    def acl(self, media_object: MediaObject) -> Acl | None:
+        """Return the ACL that an object gets; None sends none."""
+        return self.private_acl if media_object.attachment.is_private else self.public_acl
+
     def put(self, media_object: MediaObject, head: ObjectHead | None) -> Put:
         """Return how to write an object: with the headers that it has at its source, else with Mastodon's own."""
-        is_private = media_object.attachment.is_private
         return Put(
             key=self.key(media_object),
             content_type=(head.content_type if head else None) or media_object.content_type,
             cache_control=(head.cache_control if head else None) or MASTODON_CACHE_CONTROL,
-            acl=self.private_acl if is_private else self.public_acl,
+            acl=self.acl(media_object),
             metadata=head.metadata if head else {},
         )

@@ -18,6 +18,7 @@ STALLED_BYTES_PER_SECOND = 1000
 STALLED_SECONDS = 15
 
 _ABORT = 0  # a callback that takes less than it was given makes libcurl stop
+_MOST_DIGITS = 19
 _STATUS = re.compile(rb"HTTP/[0-9.]+ ([0-9]{3})\b")
 _SERVERS = "servers"
 _IN_WORDS = {
@@ -146,7 +147,7 @@ class RemoteFile:
     @property
     def _told_bytes(self) -> int | None:
         told = self._value("content-length")
-        return int(told) if told.isascii() and told.isdigit() else None
+        return int(told[: _MOST_DIGITS + 1]) if told.isascii() and told.isdigit() else None
 
     def _value(self, wanted: str) -> str:
         for line in self._header[1:]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from http import HTTPStatus
@@ -16,17 +17,39 @@ from exporter.media.store import ObjectHead
 LONGEST_WAIT_SECONDS = 120.0
 """A store may ask for a longer pause with Retry-After; it is asked again after this one all the same."""
 
+_MOST_DIGITS = 19
+# A page of 1,000 objects has 30,000 of either. More would be built up to many times what was read.
+_MOST_TAGS = _MOST_ATTRIBUTES = 100_000
+
 _THROTTLED = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _THROTTLED_CODES = frozenset({"SlowDown", "RequestLimitExceeded", "RequestRateLimitExceeded", "TooManyRequests"})
 _PASSING_CODES = frozenset({"BadDigest", "IncompleteBody", "InternalError", "OperationAborted", "RequestTimeout"})
 # Either what was sent has been altered on the way, or somebody has to change a setting.
 _DOUBTFUL_CODES = frozenset({"InvalidDigest", "SignatureDoesNotMatch", "XAmzContentSHA256Mismatch"})
+_CLEARLY_ABSENT = frozenset({"NoSuchBucket", "NoSuchKey"})
+# What no object has anything to do with.
+_SHUT_CODES = frozenset(
+    {
+        "AccountProblem",
+        "AllAccessDisabled",
+        "ExpiredToken",
+        "InvalidAccessKeyId",
+        "InvalidToken",
+        "NoSuchBucket",
+        "QuotaExceeded",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
+        "UserSuspended",
+    }
+)
 _ADVICE = {
     "AccessControlListNotSupported": "write `acl: none` for this store",
     "AuthorizationHeaderMalformed": "check `region`",
+    "ExpiredToken": "get new keys",
     "InvalidAccessKeyId": "check `access_key`",
     "NoSuchBucket": "check `bucket`, and `addressing`",
     "PermanentRedirect": "check `endpoint` and `region`",
+    "QuotaExceeded": "make room, or have the quota raised",
     "RequestTimeTooSkewed": "set the clock of this machine",
     "SignatureDoesNotMatch": "check `secret_key`",
 }
@@ -55,12 +78,17 @@ class Setback:
     wait_seconds: float | None = None
     code: str = ""
 
+    @property
+    def is_shut(self) -> bool:
+        """Whether the store would answer the same to any other request."""
+        return self.code in _SHUT_CODES
+
 
 def setback_of(answer: Answer, now: float) -> Setback:
     """Return what an answer that is not the wanted one stands for."""
     code, message = _error(answer.body)
     told = " ".join(str(part) for part in (answer.status, code, f"({message})" if message else "") if part)
-    advice = _ADVICE.get(code, _redirected(answer))
+    advice = _ADVICE.get(code) or _redirected(answer) or _not_said(answer, code)
     text = f"it answered {told}" + (f"; {advice}" if advice else "")
     return Setback(text, _kind(answer.status, code), _retry_after(answer.headers, now), code)
 
@@ -70,14 +98,37 @@ def _kind(status: int, code: str) -> Kind:
         return Kind.THROTTLED
     if code in _DOUBTFUL_CODES:
         return Kind.DOUBTFUL
-    may_pass = status == HTTPStatus.REQUEST_TIMEOUT or code in _PASSING_CODES
+    if code == "NoSuchUpload":
+        return Kind.CHANGED
+    is_unclear = status == HTTPStatus.NOT_FOUND and code not in _CLEARLY_ABSENT
+    may_pass = is_unclear or status == HTTPStatus.REQUEST_TIMEOUT or code in _PASSING_CODES
     is_final = not may_pass and (status < HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.NOT_IMPLEMENTED)
     return Kind.FINAL if is_final else Kind.PASSING
 
 
 def is_missing(answer: Answer) -> bool:
-    """Tell whether there is no such object; a bucket that is not there is another matter."""
-    return answer.status == HTTPStatus.NOT_FOUND and _error(answer.body)[0] != "NoSuchBucket"
+    """Tell whether the store itself says that there is no such object.
+
+    A bucket that is not there is another matter, and so is the page of a server in between.
+    """
+    return _is_not_found(answer, "NoSuchKey")
+
+
+def is_upload_gone(answer: Answer) -> bool:
+    """Tell whether the store says that there is no such upload in parts."""
+    return _is_not_found(answer, "NoSuchUpload")
+
+
+def _is_not_found(answer: Answer, code: str) -> bool:
+    if answer.status != HTTPStatus.NOT_FOUND or not answer.is_whole:
+        return False
+    return not answer.body.strip() or _error(answer.body)[0] == code
+
+
+def _not_said(answer: Answer, code: str) -> str:
+    if answer.status != HTTPStatus.NOT_FOUND or code in ("NoSuchKey", "NoSuchUpload"):
+        return ""
+    return "which is not how a store says that an object is not there"
 
 
 def _redirected(answer: Answer) -> str:
@@ -92,10 +143,16 @@ def _redirected(answer: Answer) -> str:
 def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
     written = headers.get("retry-after", "")
     try:
-        seconds = float(written) if written.isdecimal() else parsedate_to_datetime(written).timestamp() - now
+        seconds = float(written) if written.isdecimal() else _timestamp(written) - now
     except (TypeError, ValueError, OverflowError):
         return None
     return min(max(seconds, 0.0), LONGEST_WAIT_SECONDS)
+
+
+def _timestamp(written: str) -> float:
+    moment = parsedate_to_datetime(written)
+    # An old form of these dates, and one with -0000, name no zone; all of HTTP is in GMT.
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _error(body: bytes) -> tuple[str, str]:
@@ -116,7 +173,10 @@ def error_within(answer: Answer, now: float) -> Setback | None:
 def parsed(body: bytes) -> Element | None:
     """Return the root of an answer in XML, tags without a namespace; None where it is none that can be trusted."""
     try:
-        root: Element = fromstring(body)
+        text = body.decode()
+        if text.count("<") > _MOST_TAGS or text.count("=") > _MOST_ATTRIBUTES:
+            return None
+        root: Element = fromstring(text)
     except (ParseError, DefusedXmlException, ValueError):
         return None
     for element in root.iter():
@@ -129,24 +189,25 @@ def text_of(element: Element, tag: str) -> str:
     return element.findtext(tag) or ""
 
 
+def whole_number(text: str) -> int | None:
+    """Return a number of bytes as a store tells it; None where it is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else None
+
+
 def head_of(headers: Mapping[str, str]) -> ObjectHead | None:
     """Return what the headers tell of an object; None where they do not tell its size."""
-    size = headers.get("content-length", "")
-    if not size.isdecimal():
+    size_bytes = whole_number(headers.get("content-length", ""))
+    if size_bytes is None:
         return None
     return ObjectHead(
-        size_bytes=int(size),
+        size_bytes=size_bytes,
         etag=etag_of(headers),
         content_type=headers.get("content-type") or None,
         cache_control=headers.get("cache-control") or None,
         metadata=_metadata(headers),
         is_etag_opaque=_ENCRYPTED_BY_CUSTOMER in headers or headers.get(_ENCRYPTED, "").startswith("aws:kms"),
+        is_encrypted=_ENCRYPTED in headers,
     )
-
-
-def may_have_opaque_etag(headers: Mapping[str, str]) -> bool:
-    """Tell whether a store encrypts the object: Amazon's ETag is an MD5 even so, that of others need not be."""
-    return _ENCRYPTED in headers
 
 
 def etag_of(headers: Mapping[str, str]) -> str:

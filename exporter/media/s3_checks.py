@@ -7,10 +7,15 @@ from exporter.media.store import ObjectHead
 
 @dataclass(frozen=True)
 class Checks:
-    """What can be relied on in a store. `refuses_wrong_md5`: it compares the bytes with the MD5 that it is told of."""
+    """What can be relied on in a store.
+
+    `refuses_wrong_md5`: it compares the bytes with the MD5 that it is told of. `shows_acl`: what it tells of who may
+    read an object is what it was told.
+    """
 
     is_etag_md5: bool = True
     refuses_wrong_md5: bool = True
+    shows_acl: bool = True
 
     def trusted(self, head: ObjectHead) -> ObjectHead:
         """Return a head whose ETag is not taken for an MD5 where it cannot be one."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from exporter.errors import StoreRefused, StoreUnavailable
+from exporter.errors import StoreRefused, StoreShut, StoreUnavailable
 from exporter.media.connection import Admit, Answer, Broken, Connection, Outgoing, Timeouts, printable
 from exporter.media.pace import Pace
 from exporter.media.s3_address import S3Address, encoded, query_of
@@ -16,6 +16,7 @@ from exporter.media.s3_answer import Kind, Setback, setback_of
 from exporter.media.signature import EMPTY_PAYLOAD_SHA256, UNSIGNED_PAYLOAD, Signer, Unsigned
 
 _DOUBTFUL_TRIES = 3
+_TRIES_BEFORE_ANY_ANSWER = 4  # it is rather not there, or another place, than in trouble
 
 Result = TypeVar("Result")
 
@@ -24,15 +25,17 @@ Result = TypeVar("Result")
 class Patience:
     """How often and how long something is tried. Between two tries lies a random part of a time that doubles.
 
-    `sleep` may end early: then nothing more is tried sooner than it would be, but for that pause.
+    `sleep` may end early: then nothing more is tried sooner than it would be, but for that pause. What is under way
+    some seconds after `stopping` has been set is broken off.
     """
 
     attempts: int = 10
     first_wait_seconds: float = 0.1
     longest_wait_seconds: float = 20.0
     timeouts: Timeouts = Timeouts()
-    timeouts_of_long_work: Timeouts = Timeouts(stall_seconds=600.0)
+    timeouts_of_long_work: Timeouts = Timeouts(stall_seconds=600.0, whole_seconds=900.0)
     sleep: Callable[[float], object] = time.sleep
+    stopping: threading.Event = field(default_factory=threading.Event)
     part: Callable[[], float] = random.random
     clock: Callable[[], float] = time.time
 
@@ -67,6 +70,7 @@ class S3Client:
         self._signer = signer
         self._pace = pace
         self._own = threading.local()
+        self._has_answered = False
 
     def ask(self, request: S3Request, judge: Callable[[Answer], Result | Setback]) -> Result:
         """Return what `judge` makes of the answer; a Setback is tried again where that may help.
@@ -88,6 +92,7 @@ class S3Client:
         """Return the error for what was tried in vain."""
         what = f"{request.method} of {printable(request.key)}" if request.key else f"{request.method} of the bucket"
         kind = StoreRefused if setback.kind in (Kind.DOUBTFUL, Kind.FINAL) else StoreUnavailable
+        kind = StoreShut if setback.is_shut else kind
         return kind(f"{self.address.name}, {what}: {setback.text}")
 
     def unwanted(self, answer: Answer) -> Setback:
@@ -97,13 +102,21 @@ class S3Client:
     def _may_try_again(self, kind: Kind, attempt: int) -> bool:
         if kind is Kind.DOUBTFUL:
             return attempt < min(_DOUBTFUL_TRIES, self.patience.attempts)
-        return kind in (Kind.PASSING, Kind.THROTTLED) and attempt < self.patience.attempts
+        attempts = (
+            self.patience.attempts if self._has_answered else min(_TRIES_BEFORE_ANY_ANSWER, self.patience.attempts)
+        )
+        return kind in (Kind.PASSING, Kind.THROTTLED) and attempt < attempts
 
     def _tried(self, request: S3Request, judge: Callable[[Answer], Result | Setback]) -> Result | Setback:
         self._pace.take_turn()
-        answer = self._connection(request).send(self._outgoing(request))
+        try:
+            outgoing = self._outgoing(request)
+        except StoreUnavailable as error:  # keys that are lent for a time could not be renewed
+            return Setback(str(error))
+        answer = self._connection(request).send(outgoing)
         if isinstance(answer, Broken):
             return Setback(answer.text, Kind.PASSING if answer.may_pass else Kind.FINAL)
+        self._has_answered = True
         return judge(answer)
 
     def _outgoing(self, request: S3Request) -> Outgoing:
@@ -133,6 +146,6 @@ class S3Client:
         if connection is None:
             patience = self.patience
             timeouts = patience.timeouts_of_long_work if request.is_long_work else patience.timeouts
-            connection = Connection(timeouts, self.address.ca_file)
+            connection = Connection(timeouts, self.address.ca_file, patience.stopping)
             setattr(self._own, name, connection)
         return connection

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 from exporter.media.connection import ANSWER_LIMIT_BYTES, Answer
-from exporter.media.s3_answer import Kind, Setback, head_of, is_missing, may_have_opaque_etag
+from exporter.media.s3_answer import Kind, Setback, head_of, is_missing
 from exporter.media.s3_checks import Checks
 from exporter.media.s3_client import S3Client
 from exporter.media.store import ObjectHead, StoredObject
@@ -56,14 +56,14 @@ class Reading:
         if len(answer.body) != head.size_bytes:
             return Setback(f"{len(answer.body)} bytes came instead of {head.size_bytes}")
         md5 = hashlib.md5(answer.body, usedforsecurity=False).digest()
-        if head.md5_hex not in (None, md5.hex()) and not self._is_settled(answer, md5):
+        if head.md5_hex not in (None, md5.hex()) and not self._is_settled(head, md5):
             return Setback("the bytes that came are not those that its ETag tells of")
         return StoredObject(head, answer.body, md5)
 
-    def _is_settled(self, answer: Answer, md5: bytes) -> bool:
+    def _is_settled(self, head: ObjectHead, md5: bytes) -> bool:
         # Where a store encrypts, its ETag may be anything: then the same bytes twice are the object's.
         is_same, self._last_md5 = md5 == self._last_md5, md5
-        return is_same and may_have_opaque_etag(answer.headers)
+        return is_same and head.is_encrypted
 
 
 class PartReading:

@@ -4,12 +4,13 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from enum import Enum, auto
 from http import HTTPStatus
 
 from exporter.errors import MediaStoreError, StoreUnavailable
 from exporter.media.connection import Answer, printable
 from exporter.media.listing import Lister
-from exporter.media.multipart import MultipartUpload
+from exporter.media.multipart import MultipartUpload, OwnUploads
 from exporter.media.object_headers import content_md5, headers_of
 from exporter.media.s3_address import S3Address
 from exporter.media.s3_answer import Kind, Setback, error_within, head_of, is_missing, parsed, text_of
@@ -29,15 +30,28 @@ LARGEST_COPY_BYTES = 5 * 1024**3
 _MEBIBYTE = 1024 * 1024
 _EVERYBODY = "/global/AllUsers"
 _READING = ("READ", "FULL_CONTROL")
+_STORES_OWN = "x-amz-request-id"
 _GONE = frozenset({HTTPStatus.OK, HTTPStatus.NO_CONTENT})
+
+
+class _Absence(Enum):
+    CERTAIN = auto()
+    DOUBTFUL = auto()
 
 
 class S3Store:
     """One bucket, as a source and as a destination (see `store`). Thread-safe. `client` is what asks it."""
 
-    def __init__(self, client: S3Client, checks: Checks, least_part_bytes: int = LEAST_PART_BYTES) -> None:
+    def __init__(
+        self,
+        client: S3Client,
+        checks: Checks,
+        least_part_bytes: int = LEAST_PART_BYTES,
+        uploads: OwnUploads | None = None,
+    ) -> None:
         self.client = client
         self._checks = checks
+        self._uploads = uploads or OwnUploads(client.patience.clock)
         self._least_part_bytes = least_part_bytes
         self._lister = Lister(client)
         self._copies = True
@@ -48,8 +62,18 @@ class S3Store:
         return self.client.address
 
     def head(self, key: str) -> ObjectHead | None:
-        """Return what the store tells of an object; None where there is none."""
-        return self.client.ask(S3Request("HEAD", key), self._judge_head)
+        """Return what the store tells of an object; None where there is none.
+
+        A HEAD has no body in which the store could say so itself. Where it does not show otherwise that the answer is
+        its own, it is asked a second time.
+        """
+        head = self.client.ask(S3Request("HEAD", key), self._judge_head)
+        if isinstance(head, ObjectHead):
+            return head
+        if head is _Absence.CERTAIN:
+            return None
+        found = self.get(key, 0, lambda _: None)
+        return found.head if isinstance(found, StoredObject) else found
 
     def get(self, key: str, largest_bytes: int, reserve: Callable[[int], None]) -> StoredObject | ObjectHead | None:
         """Return the whole object, or its head alone where it is larger; None where there is none."""
@@ -70,18 +94,19 @@ class S3Store:
             etag = self.client.ask(S3Request("PUT", put.key, headers=headers, body=body), writing.judge)
         except MediaStoreError:
             if writing.is_damaged:
-                self._drop(put.key)
+                self._drop(put.key, writing.etag)
             raise
         if not writing.is_proven_by(etag):
-            self._check_size(put.key, len(body))
+            self._check_size(put.key, len(body), etag)
 
     def put_parts(self, put: Put, size_bytes: int, parts: Iterator[bytes]) -> None:
         """Write a large object from parts that come in order; what was begun is given up when one of them fails."""
-        with MultipartUpload(self.client, put) as upload:
+        with MultipartUpload(self.client, put, self._uploads) as upload:
             for part in parts:
                 upload.add(part)
-            upload.complete()
-        self._check_size(put.key, size_bytes)
+                del part  # which would stay while the next one is read
+            etag = upload.complete()
+        self._check_size(put.key, size_bytes, etag)
 
     def part_size(self, size_bytes: int) -> int:
         """Return how large the parts of an object are: whole MiB."""
@@ -109,7 +134,7 @@ class S3Store:
         if etag is None:
             return False
         if head.md5_hex is None or etag.lower() != head.md5_hex:
-            self._check_size(put.key, head.size_bytes)
+            self._check_size(put.key, head.size_bytes, etag)
         return True
 
     def list_from(self, prefix: str, after: str = "") -> Iterator[Listed]:
@@ -119,7 +144,14 @@ class S3Store:
 
     def acl_of(self, key: str) -> Acl | None:
         """Return who may read an object; None where the store does not tell."""
+        if not self._checks.shows_acl:
+            return None
         return self.client.ask(S3Request("GET", key, query=(("acl", ""),)), self._judge_acl)
+
+    def set_acl(self, key: str, acl: Acl) -> bool:
+        """Change who may read an object; False where the store will not do that by itself."""
+        request = S3Request("PUT", key, query=(("acl", ""),), headers={"x-amz-acl": acl})
+        return self.client.ask(request, self._judge_acl_set)
 
     def delete(self, key: str) -> None:
         """Take an object away; that there is none is no error."""
@@ -131,20 +163,23 @@ class S3Store:
         here, there = self.address, source.address
         return there if (there.store, there.region) == (here.store, here.region) else None
 
-    def _drop(self, key: str) -> None:
+    def _drop(self, key: str, etag: str) -> None:
+        """Take away what was written just now, unless somebody else has put something in its place meanwhile."""
         with suppress(MediaStoreError):  # what is told is why it had to go
-            self.delete(key)
+            head = self.head(key)
+            if head is not None and etag and head.etag == etag:
+                self.delete(key)
 
-    def _check_size(self, key: str, size_bytes: int) -> None:
+    def _check_size(self, key: str, size_bytes: int, etag: str) -> None:
         head = self.head(key)
         if head is None or head.size_bytes != size_bytes:
-            self._drop(key)
+            self._drop(key, etag)
             there = "is not there" if head is None else f"has {head.size_bytes} bytes instead of {size_bytes}"
             raise StoreUnavailable(f"{self.address.name}: {printable(key)} {there} after it was written")
 
-    def _judge_head(self, answer: Answer) -> ObjectHead | Setback | None:
+    def _judge_head(self, answer: Answer) -> ObjectHead | Setback | _Absence:
         if is_missing(answer):
-            return None
+            return _Absence.CERTAIN if _STORES_OWN in answer.headers else _Absence.DOUBTFUL
         if answer.status != HTTPStatus.OK:
             return self.client.unwanted(answer)
         head = head_of(answer.headers)
@@ -171,6 +206,12 @@ class S3Store:
 
     def _judge_deletion(self, answer: Answer) -> Setback | None:
         return None if answer.status in _GONE or is_missing(answer) else self.client.unwanted(answer)
+
+    def _judge_acl_set(self, answer: Answer) -> bool | Setback:
+        if answer.status == HTTPStatus.OK:
+            return True
+        setback = self.client.unwanted(answer)
+        return setback if setback.is_shut or setback.kind is not Kind.FINAL else False
 
     def _judge_acl(self, answer: Answer) -> Acl | Setback | None:
         root = parsed(answer.body)

@@ -13,10 +13,14 @@ _WRITTEN = frozenset({HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT})
 
 
 class Writing:
-    """Bytes that are being written, over several tries. `is_damaged`: the last try has left other ones."""
+    """Bytes that are being written, over several tries. `is_damaged`: the last try has left other ones.
+
+    `etag` is what the store called those of the last try.
+    """
 
     def __init__(self, client: S3Client, checks: Checks, md5: bytes) -> None:
         self.is_damaged = False
+        self.etag = ""
         self._client = client
         self._checks = checks
         self._md5_hex = md5.hex()
@@ -25,7 +29,7 @@ class Writing:
         """Return the ETag, unless it tells of other bytes."""
         if answer.status not in _WRITTEN:
             return self._client.unwanted(answer)
-        etag = etag_of(answer.headers)
+        self.etag = etag = etag_of(answer.headers)
         self.is_damaged = self._is_md5(etag) and etag.lower() != self._md5_hex
         return Setback("it holds other bytes than it was sent") if self.is_damaged else etag
 

@@ -24,11 +24,11 @@ class Sides:
 
 
 def open_sides(stores: MediaStores, settings: MediaSettings, stopping: threading.Event) -> Sides:
-    """Return both sides; nobody waits for a turn, or to try again, once `stopping` is set.
+    """Return both sides; nobody waits for a turn, to try again, or for a slow store, once `stopping` is set.
 
     Raises StoreUnavailable, StoreRefused where one cannot be relied on, and ConfigError for a key that is not there.
     """
-    patience = Patience(sleep=stopping.wait)
+    patience = Patience(sleep=stopping.wait, stopping=stopping)
     source_pace = StorePace(settings.source_requests_per_second, sleep=stopping.wait)
     source = open_source(stores.source, source_pace, patience)
     destination_pace = StorePace(settings.destination_requests_per_second, sleep=stopping.wait)

@@ -27,19 +27,30 @@ class Knowledge:
     def skipping(self, choice: SkipBy | None, classes: Iterable[MediaClass]) -> Skipping:
         """Return how to tell; without a choice by the ledger, and by a listing what that does not know.
 
-        Nothing is listed where nothing is there. Raises StateError, and MediaStoreError where the destination fails.
+        Nothing is listed where nothing is there; then the ledger, if it says otherwise, is not believed. Raises
+        StateError, and MediaStoreError where the destination fails.
         """
         known = {
             (str(media_class), str(part)): KnownRanges(self.record.finished(self._scope(media_class, part)))
             for media_class in classes
             for part in Part
         }
+        by_ledger = choice in (None, SkipBy.LEDGER)
+        holds_anything = self._holds_anything() if choice is None or (by_ledger and any(known.values())) else None
+        is_emptied = holds_anything is False and any(known.values())
+        if is_emptied:
+            _log.warning(
+                "the destination holds nothing under its prefix, though the ledger says that objects were moved there;"
+                " the ledger is not believed, and all of them are moved again"
+            )
+        is_listed = choice is SkipBy.LIST or (choice is None and holds_anything)
         return Skipping(
             whole_key=self.placing.key,
             troubles_of=lambda keys: self.record.troubles_of(self.destination_name, keys),
+            hidden_of=lambda keys: self.record.hidden_of(self.destination_name, keys),
             known=known,
-            trusts_ledger=choice in (None, SkipBy.LEDGER),
-            listing=self._window() if choice is SkipBy.LIST or (choice is None and self._holds_anything()) else None,
+            trusts_ledger=by_ledger and not is_emptied,
+            listing=self._window() if is_listed else None,
             asks_for_each=choice is SkipBy.HEAD,
         )
 
@@ -49,9 +60,10 @@ class Knowledge:
     def _window(self) -> Lookup:
         return ListingWindow(self.destination, self.placing.prefix).find
 
-    def _holds_anything(self) -> bool:
+    def _holds_anything(self) -> bool | None:
+        """Tell whether anything lies under the prefix; None where that may not be asked."""
         try:
             return next(self.destination.list_from(whole_key(self.placing.prefix, "")), None) is not None
         except StoreRefused as error:
             _log.warning("the destination may not be listed, so what is there is told by the ledger alone: %s", error)
-            return False
+            return None

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from exporter.ledger.media_record import IdRange, Trouble
@@ -10,8 +10,11 @@ from exporter.ledger.names import REOPENED
 from exporter.mastodon.attachments import MediaObject
 from exporter.media.store import Listed
 
-MARGIN_SECONDS = 60.0
-"""A row that was written so shortly before it was read may have been committed after it; it is looked at anew."""
+MARGIN_SECONDS = 6 * 3600.0
+"""A row that was written so shortly before it was read may have been committed after it; it is looked at anew.
+
+A video bears the time at which its processing began, which takes hours where the queue is long.
+"""
 
 Lookup = Callable[[Iterable[str]], Mapping[str, Listed]]
 """Tells of some whole keys what the destination lists under them; those that it has not are left out."""
@@ -33,26 +36,41 @@ class Check(StrEnum):
     """Whether the destination has it, and of the size that it must have."""
     CONTENT = "content"
     """Whether it is the same at both places, as far as that can be told without reading it."""
-    SECRECY = "secrecy"
-    """Whether it has the right size, and nobody may read it who should not."""
+    ACCESS = "access"
+    """Whether it has the right size, and those may read it who should, and nobody else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """An object that may have to be copied. `listed` is what a listing of the destination tells of it."""
+    """An object that may have to be copied. `listed` is what a listing of the destination tells of it.
+
+    `is_wrong`: what the destination has under its key, if no check finds it right, must not stay as it is.
+    `is_counted`: the run has counted it before it was cut short.
+    """
 
     media_object: MediaObject
     check: Check = Check.NOTHING
     listed: Listed | None = None
+    is_wrong: bool = False
+    is_counted: bool = False
 
 
 @dataclass(frozen=True)
 class PageLook:
-    """What is known of the objects of a page before any of them is asked for: how many are there, and the others."""
+    """What is known of the objects of a page before any of them is asked for: how many are there, and the others.
+
+    `hidden` are the keys of those that were written so that nobody may read them.
+    """
 
     present: int
     open: tuple[Open, ...]
     in_trouble: Mapping[str, Trouble] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
+
+    def with_more(self, other: "PageLook") -> "PageLook":
+        """Return this with the objects of another that are not known to be there."""
+        in_trouble = {**self.in_trouble, **other.in_trouble}
+        return PageLook(self.present, (*self.open, *other.open), in_trouble, self.hidden | other.hidden)
 
 
 class KnownRanges:
@@ -84,11 +102,12 @@ class Skipping:
 
     `known` gives the ranges of a class by part (local, remote, all); they are believed where `trusts_ledger`. What
     they do not tell is looked up in the `listing`, or asked for one by one where `asks_for_each`, else it is copied.
-    `whole_key` gives the key in the destination.
+    `whole_key` gives the key in the destination, `hidden_of` those of some keys that nobody may read there.
     """
 
     whole_key: Callable[[MediaObject], str]
     troubles_of: Callable[[Sequence[str]], Mapping[str, Trouble]]
+    hidden_of: Callable[[Sequence[str]], frozenset[str]] = lambda _keys: frozenset()
     known: Mapping[tuple[str, str], KnownRanges] = field(default_factory=dict)
     trusts_ledger: bool = True
     listing: Lookup | None = None
@@ -98,11 +117,19 @@ class Skipping:
         """Return what is known of the objects of one page. Raises StateError, and MediaStoreError for a listing."""
         if not objects:
             return PageLook(0, ())
-        troubles = self.troubles_of([one.key for one in objects])
+        keys = [one.key for one in objects]
+        troubles, hidden = self.troubles_of(keys), self.hidden_of(keys)
         listed = self._listed(objects)
-        judged = [self._judged(one, troubles.get(one.key), listed) for one in objects]
+        judged = [self._judged(one, troubles.get(one.key), one.key in hidden, listed) for one in objects]
         is_open = tuple(one for one in judged if one is not None)
-        return PageLook(len(judged) - len(is_open), is_open, troubles)
+        return PageLook(len(judged) - len(is_open), is_open, troubles, hidden)
+
+    def for_rows_of_this_run(self, seen: Mapping[tuple[str, str], KnownRanges]) -> "Skipping":
+        """Return how to look once more at rows that a run has seen to before it was cut short.
+
+        Where the ledger is trusted, those that did not change meanwhile are not asked for.
+        """
+        return replace(self, known=seen, listing=None) if self.trusts_ledger else self
 
     def _listed(self, objects: Sequence[MediaObject]) -> Mapping[str, Listed]:
         if self.listing is None:
@@ -110,23 +137,30 @@ class Skipping:
         keys = [self.whole_key(one) for one in objects if not self.trusts_ledger or self._read_at(one) is None]
         return self.listing(keys) if keys else {}
 
-    def _judged(self, one: MediaObject, trouble: Trouble | None, listed: Mapping[str, Listed]) -> Open | None:
-        if trouble is not None and trouble.result == REOPENED:
-            return Open(one)
+    def _judged(
+        self,
+        one: MediaObject,
+        trouble: Trouble | None,
+        is_hidden: bool,
+        listed: Mapping[str, Listed],
+    ) -> Open | None:
+        if trouble is not None and (trouble.is_wrong or trouble.result == REOPENED):
+            return Open(one, is_wrong=trouble.is_wrong)
         is_known, is_unchanged = self._known(one)
-        if is_known and not is_unchanged and one.attachment.is_private:
-            return Open(one)  # who was suspended since is to be hidden here too
-        if self.trusts_ledger and is_known:
+        # Who was suspended since is to be hidden here too, and who is suspended no more is to be seen. What this
+        # program has not put there, others may have made public.
+        is_access_in_doubt = is_hidden is not one.attachment.is_private
+        if self.trusts_ledger and is_known and not is_access_in_doubt:
             return self._judged_by_ledger(one, is_unchanged=is_unchanged, is_in_trouble=trouble is not None)
-        # Others may have made public what Mastodon hides.
-        is_in_doubt = one.attachment.is_private and not is_unchanged
-        check = Check.SECRECY if is_in_doubt else Check.SIZE
-        if self.asks_for_each:
-            return Open(one, check)
+        check = Check.ACCESS if is_access_in_doubt else Check.SIZE
+        if self.asks_for_each or (self.trusts_ledger and is_known):
+            return Open(one, check, is_wrong=is_access_in_doubt)
         line = listed.get(self.whole_key(one))
         if line is None:
             return Open(one)
-        return Open(one, check, line) if is_in_doubt or not has_size_told(one, line.size_bytes) else None
+        if is_access_in_doubt or not has_size_told(one, line.size_bytes):
+            return Open(one, check, line, is_wrong=is_access_in_doubt)
+        return None
 
     def _judged_by_ledger(self, one: MediaObject, *, is_unchanged: bool, is_in_trouble: bool) -> Open | None:
         if is_in_trouble:

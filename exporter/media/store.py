@@ -26,7 +26,8 @@ class ObjectHead:
 
     `etag` without quotes. `metadata` holds the other headers that belong to the object (Content-Disposition,
     Content-Encoding, Content-Language, x-amz-meta-*), names in lower case. `is_etag_opaque`: the store has said that
-    it encrypts with keys of its own.
+    it encrypts with keys of its own. `is_encrypted`: that it encrypts at all; Amazon's ETag may be an MD5 even so, that
+    of others need not be.
     """
 
     size_bytes: int
@@ -35,6 +36,7 @@ class ObjectHead:
     cache_control: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     is_etag_opaque: bool = False
+    is_encrypted: bool = False
 
     @property
     def md5_hex(self) -> str | None:
@@ -122,4 +124,8 @@ class Destination(Protocol):
 
     def acl_of(self, key: str) -> Acl | None:
         """Return who may read an object; None where the store does not tell."""
+        ...
+
+    def set_acl(self, key: str, acl: Acl) -> bool:
+        """Change who may read an object; False where the store has no way to do that but writing it anew."""
         ...

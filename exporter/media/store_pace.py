@@ -9,10 +9,11 @@ LONGEST_PAUSE_SECONDS = 120.0
 LEAST_PER_SECOND = 1.0
 
 _BURST_SECONDS = 0.1
-_JUDGED_ANSWERS = 10
+_JUDGED_ANSWERS = 40
 _JUDGED_SECONDS = 0.5
 _JUDGED_AT_THE_LATEST_SECONDS = 5.0
 _TOLERATED_SHARE = 0.05
+_DEVIATIONS = 2.0
 _SLOWED_TO_SHARE = 0.9
 _HOPELESS_SHARE = 0.5
 _HELPS_WITHIN_SECONDS = 5.0
@@ -67,7 +68,7 @@ class StorePace:
         with self._state:
             now = self._clock()
             if wait_seconds is not None and wait_seconds > 0:
-                self._paused_until = max(self._paused_until, now + min(wait_seconds, LONGEST_PAUSE_SECONDS))
+                self._pause(now, now + min(wait_seconds, LONGEST_PAUSE_SECONDS))
             self._refused += 1
             self._judge(now)
 
@@ -79,6 +80,13 @@ class StorePace:
             self._judge(now)
             if self._limit_per_second < self._most_per_second:
                 self._limit_per_second = self._recovered(now)
+
+    def _pause(self, now: float, until: float) -> None:
+        longer_seconds = until - max(self._paused_until, now)
+        if longer_seconds > 0:
+            self._paused_until = until
+            # Nothing can go well meanwhile, which says nothing of the pace.
+            self._answers_since += longer_seconds
 
     def _wait_for_turn(self) -> None:
         due = self._due()
@@ -96,11 +104,12 @@ class StorePace:
     def _judge(self, now: float) -> None:
         seconds = now - self._answers_since
         answers = self._well + self._refused
-        few = answers < _JUDGED_ANSWERS and seconds < _JUDGED_AT_THE_LATEST_SECONDS
+        are_many = _are_more_than_chance(self._refused, answers)
+        few = answers < _JUDGED_ANSWERS and not are_many and seconds < _JUDGED_AT_THE_LATEST_SECONDS
         if seconds < _JUDGED_SECONDS or few:
             return
         share = self._refused / answers
-        if share > _TOLERATED_SHARE and not self._slowing_down_is_vain(share, now):
+        if are_many and not self._slowing_down_is_vain(share, now):
             slowed = min(_SLOWED_TO_SHARE * self._well / seconds, self._limit_per_second)
             self._limit_per_second = self._slowed_to_per_second = min(
                 max(slowed, LEAST_PER_SECOND), self._most_per_second
@@ -117,3 +126,9 @@ class StorePace:
         growth = math.exp(min((well_for_seconds / _RECOVERY_SECONDS) ** 2, 100.0))
         recovered = self._slowed_to_per_second * growth
         return self._most_per_second if recovered > _UNBOUND_PER_SECOND else min(recovered, self._most_per_second)
+
+
+def _are_more_than_chance(refused: int, answers: int) -> bool:
+    """Tell whether more than the tolerated share was refused, and not by chance among few answers."""
+    tolerated = _TOLERATED_SHARE * answers
+    return refused > tolerated + _DEVIATIONS * math.sqrt(tolerated * (1 - _TOLERATED_SHARE))

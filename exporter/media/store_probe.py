@@ -21,18 +21,19 @@ _CONTENT_TYPE = "image/png"
 _BODY_BYTES = 64
 _TOKEN_BYTES = 8
 _WRONG_MD5 = bytes(16)
+_ACCESS_DENIED = "403 AccessDenied"
+_NOT_PRIVATE = "what is private cannot be kept so in a bucket that everybody may read"
 
 
 @dataclass(frozen=True)
 class Abilities:
-    """What a destination can do. `takes_acl`: it refuses no ACL of Mastodon's; `shows_acl`: it tells which it was.
+    """What a destination can do. `takes_acl`: it refuses no ACL of Mastodon's.
 
     A store that takes them and shows something else, or nothing, gets them all the same: some keep them, and show
     them to nobody. `notes` are sentences that the user should read.
     """
 
     takes_acl: bool
-    shows_acl: bool
     checks: Checks
     notes: tuple[str, ...] = ()
 
@@ -50,9 +51,11 @@ def probe_destination(store: S3Store, prefix: str, choice: AclChoice) -> Abiliti
     probe = _Probe(store, _unused_key(prefix), secrets.token_bytes(_BODY_BYTES))
     try:
         is_etag_md5 = probe.read_back()
-        checks = Checks(is_etag_md5, probe.refuses_wrong_md5())
+        refuses_wrong_md5 = probe.refuses_wrong_md5()
         takes_acl = probe.takes_acl(choice)
-        abilities = Abilities(takes_acl, takes_acl and probe.shows_acl, checks, probe.notes())
+        checks = Checks(is_etag_md5, refuses_wrong_md5, shows_acl=takes_acl and probe.shows_acl)
+        notes = (probe.note_on_acls(choice, takes_acl=takes_acl), *probe.notes())
+        abilities = Abilities(takes_acl, checks, notes)
     except MediaStoreError:
         with suppress(MediaStoreError):  # what is told is the first trouble
             store.delete(probe.key)
@@ -90,6 +93,7 @@ class _Probe:
     body: bytes
     keeps_headers: bool = True
     shows_acl: bool = True
+    acl_refusal: str = ""
 
     def read_back(self) -> bool:
         """Be sure that the store gives back what it was given; tell whether its ETag is an MD5."""
@@ -116,6 +120,17 @@ class _Probe:
         wanted = (Acl.PRIVATE,) if choice is AclChoice.PRIVATE else (Acl.PUBLIC_READ, Acl.PRIVATE)
         return all(self._takes(acl, choice) for acl in wanted)
 
+    def note_on_acls(self, choice: AclChoice, *, takes_acl: bool) -> str:
+        """Return what becomes of ACLs in this store, in a sentence."""
+        name = self.store.address.name
+        if takes_acl:
+            shows = "shows them" if self.shows_acl else "does not show them, so that nobody can tell whether they hold"
+            return f"{name} takes ACLs and {shows}"
+        if choice is AclChoice.NONE:
+            return f"{name} is sent no ACLs; {_NOT_PRIVATE}"
+        permission = "; the access key may lack s3:PutObjectAcl" if _ACCESS_DENIED in self.acl_refusal else ""
+        return f"{name} takes no ACLs, so that none are sent; {_NOT_PRIVATE} ({self.acl_refusal}{permission})"
+
     def notes(self) -> tuple[str, ...]:
         """Return what was found that the user should know."""
         if self.keeps_headers:
@@ -140,6 +155,7 @@ class _Probe:
             self.store.put(self._put(acl), self.body)
         except StoreRefused as error:
             if choice is AclChoice.AUTO:
+                self.acl_refusal = str(error)
                 return False
             raise StoreRefused(f"{error}; write `acl: none` if this store knows no ACLs") from error
         self.shows_acl = self.shows_acl and self.store.acl_of(self.key) is acl

@@ -4,15 +4,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import NamedTuple, Protocol
 
-from exporter.errors import StoreUnavailable
-from exporter.ledger.media_record import RangeResult, Scope, Trouble
+from exporter.errors import MediaStoreError
+from exporter.ledger.media_record import RangeResult, Scope
 from exporter.ledger.names import MediaResult
 from exporter.mastodon.attachments import Attachment, MediaClass, MediaObject, objects_of
 from exporter.media.copying import Outcome
+from exporter.media.failure_streak import FailureStreak
 from exporter.media.page_tally import PageTally
 from exporter.media.plan import Page
 from exporter.media.skipping import KnownRanges, Open, PageLook, Skipping
@@ -20,8 +21,6 @@ from exporter.media.skipping import KnownRanges, Open, PageLook, Skipping
 PAGES_AHEAD = 32
 """So many pages are read and not yet recorded, at most."""
 SECONDS_A_WRITE = 0.5
-PATIENCE_OBJECTS = 200
-"""A store that was not to be had for so many objects in a row is not asked for the next."""
 
 _POLL_SECONDS = 0.1
 
@@ -85,8 +84,9 @@ class _Running:
         self._watcher = watcher
         self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
         self._results: SimpleQueue[RangeResult] = SimpleQueue()
+        self._is_pointless = threading.Event()
         self._places = threading.Semaphore(PAGES_AHEAD)
-        self._unavailable_in_a_row = 0
+        self._failures = FailureStreak[_Task]()
 
     def run(self, pages: Iterable[Page]) -> None:
         threads = ThreadPoolExecutor(self._sync.workers + 1, "media-sync")
@@ -118,6 +118,8 @@ class _Running:
         self._sync.stopping.set()
         self._send_home()
         _wait_for(threads)
+        if not self._is_pointless.is_set():
+            self._settle(self._failures.let_go())
         self._record(self._at_hand())
 
     def _read(self, pages: Iterable[Page]) -> None:
@@ -132,6 +134,8 @@ class _Running:
         while not self._sync.stopping.is_set():
             if self._places.acquire(timeout=_POLL_SECONDS):
                 return True
+            if self._tasks.empty():
+                self._settle(self._failures.let_go())  # their pages are all that is waited for
         return False
 
     def _begin(self, page: Page) -> None:
@@ -139,7 +143,7 @@ class _Running:
         done = self._sync.done.get(scope, KnownRanges(()))
         fresh = [one for one in page.attachments if done.read_at(one.record_id) is None]
         look = self._sync.skipping.look(_objects(fresh))
-        again = self._again([one for one in page.attachments if done.read_at(one.record_id) is not None])
+        again = self._again(page, done)
         is_done = done.cover(page.ids)
         begun = RangeResult(
             scope,
@@ -149,20 +153,21 @@ class _Running:
             finished=None if is_done else page.finished,
         )
         self._watcher.told(page.media_class, look.present, 0)
-        self._hand_out(begun, (*look.open, *again.open), {**look.in_trouble, **again.in_trouble})
+        self._hand_out(begun, look.with_more(again))
 
-    def _again(self, attachments: Sequence[Attachment]) -> PageLook:
-        """Return what is in trouble of rows that this run has counted before."""
-        objects = _objects(attachments)
-        troubles = self._sync.skipping.troubles_of([one.key for one in objects]) if objects else {}
-        return PageLook(0, tuple(Open(one) for one in objects if one.key in troubles), troubles)
+    def _again(self, page: Page, done: KnownRanges) -> PageLook:
+        """Return what is left to do of rows that this run has counted before: they may have changed since."""
+        seen = [one for one in page.attachments if done.read_at(one.record_id) is not None]
+        skipping = self._sync.skipping.for_rows_of_this_run({(page.media_class, page.part): done})
+        look = skipping.look(_objects(seen))
+        return replace(look, open=tuple(replace(one, is_counted=True) for one in look.open))
 
-    def _hand_out(self, begun: RangeResult, opens: Sequence[Open], in_trouble: Mapping[str, Trouble]) -> None:
-        if not opens:
+    def _hand_out(self, begun: RangeResult, look: PageLook) -> None:
+        if not look.open:
             self._results.put(begun)
             return
-        tally = PageTally(begun, len(opens), in_trouble)
-        for one in opens:
+        tally = PageTally(begun, look)
+        for one in look.open:
             self._tasks.put(_Task(tally, one))
 
     def _work(self) -> None:
@@ -176,16 +181,19 @@ class _Running:
             self._tell(task, outcome)
 
     def _tell(self, task: _Task, outcome: Outcome) -> None:
-        media_object = task.open.media_object
-        self._watcher.told(media_object.attachment.media_class, 1, outcome.size_bytes)
-        if result := task.tally.tell(media_object, outcome):
-            self._results.put(result)
-        self._unavailable_in_a_row = self._unavailable_in_a_row + 1 if outcome.is_unavailable else 0
-        if self._unavailable_in_a_row >= PATIENCE_OBJECTS:
-            raise StoreUnavailable(
-                f"{PATIENCE_OBJECTS} objects in a row could not be moved, so the run ends here; the last one: "
-                f"{outcome.detail}. What was moved is recorded: run the same command again once the store is back"
-            )
+        self._watcher.told(task.open.media_object.attachment.media_class, 1, outcome.size_bytes)
+        try:
+            is_tried_again = task.tally.was_in_trouble(task.open)
+            self._settle(self._failures.take(task, outcome, is_tried_again=is_tried_again))
+        except MediaStoreError:
+            self._is_pointless.set()
+            self._sync.stopping.set()
+            raise
+
+    def _settle(self, told: Iterable[tuple[_Task, Outcome]]) -> None:
+        for task, outcome in told:
+            if result := task.tally.tell(task.open, outcome):
+                self._results.put(result)
 
     def _send_home(self) -> None:
         for _ in range(self._sync.workers):

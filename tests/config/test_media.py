@@ -50,7 +50,7 @@ def test_every_key_is_taken(path: Path) -> None:
     text = """
       source: {endpoint: "https://s3.old.example:8443/s3/", bucket: old, region: auto, access_key: a, secret_key: b,
                prefix: files/큐돈, addressing: path}
-      destination: {endpoint: http://10.0.0.1:8333, bucket: new.media_1, region: eu-west-1, access_key_file: id,
+      destination: {endpoint: http://s3.new.example:8333, bucket: new.media_1, region: eu-west-1, access_key_file: id,
                     secret_key_file: key, prefix: m, addressing: virtual, acl: none}
       workers: 64
       requests_per_second: {source: 500, destination: 0.5}
@@ -69,7 +69,7 @@ def test_every_key_is_taken(path: Path) -> None:
         ),
         destination=S3Settings(
             "new.media_1",
-            "http://10.0.0.1:8333",
+            "http://s3.new.example:8333",
             "eu-west-1",
             LazySecret(file=path.with_name("id")),
             LazySecret(file=path.with_name("key")),
@@ -83,6 +83,12 @@ def test_every_key_is_taken(path: Path) -> None:
         memory_bytes=1536 * 1024 * 1024,
         instance="qdon",
     )
+
+
+@pytest.mark.parametrize("endpoint", ["http://10.0.0.1:8333", "http://[::1]:9000"])
+def test_a_bucket_cannot_stand_before_an_address(path: Path, endpoint: str) -> None:
+    with pytest.raises(ConfigError, match=r"media\.destination\.addressing: needs an endpoint with a name"):
+        media(path, f'{{destination: {{bucket: media, endpoint: "{endpoint}", addressing: virtual}}}}')
 
 
 def test_a_folder_may_be_moved_from(path: Path) -> None:

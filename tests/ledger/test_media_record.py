@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -274,6 +275,29 @@ def test_what_a_look_at_the_destination_has_found_is_tried_again_and_counted_by_
         MediaRun(job).write([tried_again({"copied": 2}, healed=reopened)])
     assert latest(tmp_path, clock).counts == counted(copied=2)
     assert troubled(tmp_path) == [trouble(1)]
+
+
+def test_what_lies_wrong_at_the_destination_is_known_until_it_was_put_right(ledger: Ledger, tmp_path: Path) -> None:
+    lost = trouble(1)
+    with ledger.start(MEDIA_SYNC) as job:
+        MediaRun(job).write([in_trouble(lost)])
+    found = [Trouble("accounts", number, trouble(number).key, REOPENED, is_wrong=True) for number in (1, 2)]
+    MediaRecord(tmp_path).reopen(HERE, found)
+    assert troubled(tmp_path) == [replace(lost, is_wrong=True), found[1]]
+    with ledger.start(MEDIA_SYNC) as job:
+        MediaRun(job).write([in_trouble(replace(lost, is_wrong=True)), tried_again({"copied": 1}, healed=found[1:])])
+    assert troubled(tmp_path) == [replace(lost, is_wrong=True)]
+
+
+def test_what_was_hidden_is_known_until_it_was_shown(ledger: Ledger, tmp_path: Path) -> None:
+    keys = ("a", "b", "\udcff")
+    record = MediaRecord(tmp_path)
+    with ledger.start(MEDIA_SYNC) as job:
+        MediaRun(job).write([RangeResult(ACCOUNTS, 1, hidden=keys)])
+        MediaRun(job).write([RangeResult(ACCOUNTS, 1, hidden=keys[:1], shown=("b", "unknown"))])
+    assert record.hidden_of(HERE, (*keys, "c")) == {"a", "\udcff"}
+    assert record.hidden_of("elsewhere", keys) == frozenset()
+    assert MediaRecord(tmp_path / "nowhere").hidden_of(HERE, keys) == frozenset()
 
 
 def test_a_failure_that_was_looked_at_in_between_still_counts_once_in_its_run(

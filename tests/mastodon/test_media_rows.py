@@ -78,7 +78,7 @@ def test_every_class_is_read_on_every_version(postgres: Postgres, version: str) 
 def test_a_local_attachment_is_told_with_all_that_its_row_says(postgres: Postgres, version: str) -> None:
     url = postgres.new_database(version)
     account = add_account(url)
-    written = {"account_id": account, "file_updated_at": WRITTEN, "file_file_size": 123}
+    written = {"account_id": account, "file_updated_at": WRITTEN, "updated_at": WRITTEN, "file_file_size": 123}
     identifier = add_media(url, "Größe & more.JPG", **written)
     found = only(url, MediaClass.MEDIA_ATTACHMENTS)
     has_schema_version = version in ("3.5", "4.3", "4.6")
@@ -196,11 +196,23 @@ def test_what_was_hidden_later_than_it_was_written_counts_as_changed(postgres: P
     url = postgres.new_database("4.6")
     account = add_account(url, suspended_at=WRITTEN)
     status = add_row(url, "statuses", account_id=add_account(url), deleted_at=WRITTEN)
-    add_media(url, account_id=account, file_updated_at=BEFORE)
-    add_media(url, status_id=status, file_updated_at=BEFORE)
+    add_media(url, account_id=account, file_updated_at=BEFORE, updated_at=BEFORE)
+    add_media(url, status_id=status, file_updated_at=BEFORE, updated_at=BEFORE)
     add_media(url, file_updated_at=None, updated_at=WRITTEN)
     changed = [one.updated_timestamp_seconds for one in attachments(url, MediaClass.MEDIA_ATTACHMENTS)]
     assert changed == [WRITTEN_SECONDS] * 3
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_later_of_both_times_of_a_file_counts(postgres: Postgres, version: str) -> None:
+    url = postgres.new_database(version)
+    account = add_account(url)
+    # The first is a transcoded video, or an object that was moved.
+    for written, committed in ((BEFORE, WRITTEN), (WRITTEN, BEFORE), (BEFORE, BEFORE)):
+        add_media(url, account_id=account, file_updated_at=written, updated_at=committed)
+    changed = [one.updated_timestamp_seconds for one in attachments(url, MediaClass.MEDIA_ATTACHMENTS)]
+    assert changed[:2] == [WRITTEN_SECONDS] * 2
+    assert changed[2] != WRITTEN_SECONDS
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\t\n "])

@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from exporter.errors import MediaStoreError, StoreUnavailable
 from exporter.media.store import Acl, Listed, ObjectHead, Put, Source, StoredObject
@@ -33,6 +33,7 @@ class MemoryStore:
     asked: list[tuple[str, str]] = field(default_factory=list)
     broken: dict[str, MediaStoreError] = field(default_factory=dict)
     copies_inside: bool = False
+    changes_acl: bool = True
     before_get: Callable[[str], None] = lambda _key: None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -94,6 +95,12 @@ class MemoryStore:
     def acl_of(self, key: str) -> Acl | None:
         self._note("ACL", key)
         return self.kept[key].put.acl
+
+    def set_acl(self, key: str, acl: Acl) -> bool:
+        self._note("SET ACL", key)
+        if self.changes_acl:
+            self.kept[key] = replace(self.kept[key], put=replace(self.kept[key].put, acl=acl))
+        return self.changes_acl
 
     def list_from(self, prefix: str, after: str = "") -> Iterator[Listed]:
         self._note("LIST", prefix)

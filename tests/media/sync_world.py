@@ -21,6 +21,7 @@ from exporter.ledger import (
     read_ledger,
 )
 from exporter.mastodon.attachments import Attachment, MediaClass, MediaObject, objects_of
+from exporter.media.access import Access
 from exporter.media.byte_budget import ByteBudget
 from exporter.media.comparing import Comparing
 from exporter.media.copying import Copying, Outcome
@@ -63,8 +64,7 @@ class SyncWorld:
             )
             for number in range(1, self.count + 1)
         ]
-        for one in self.objects():
-            self.source.keep(one.key, one.key.encode())
+        self.keep_all()
 
     def objects(self) -> list[MediaObject]:
         return [one for row in self.rows for one in objects_of(row)]
@@ -76,10 +76,16 @@ class SyncWorld:
     def reread(self, attachment: Attachment) -> Attachment | None:
         return next((row for row in self.rows if row.record_id == attachment.record_id), None)
 
-    def change(self, record_id: int, file_name: str) -> None:
-        """Have a row get another file."""
+    def keep_all(self) -> None:
+        """Have the source have every object that the rows name now."""
+        for one in self.objects():
+            self.source.keep(one.key, one.key.encode())
+
+    def change(self, record_id: int, file_name: str, changed_at: float | None = None) -> None:
+        """Have a row get another file, now or as of another time."""
         place = record_id - 1
-        self.rows[place] = replace(self.rows[place], file_name=file_name, updated_timestamp_seconds=self.now)
+        changed_at = self.now if changed_at is None else changed_at
+        self.rows[place] = replace(self.rows[place], file_name=file_name, updated_timestamp_seconds=changed_at)
 
     def pages(self) -> Iterator[Page]:
         after = 0
@@ -138,7 +144,8 @@ class SyncWorld:
             rows=self,
             stopping=stopping,
         )
-        return Mover(Comparing(self.source, self.destination, "", Placing()), copying)
+        comparing = Comparing(self.source, self.destination, "", Placing())
+        return Mover(comparing, Access(self.destination, Placing()), copying)
 
 
 class Broken:

@@ -7,12 +7,23 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Self
 
 import pytest
 import trustme
 
 from exporter.errors import StoreUnavailable
-from exporter.media.connection import ANSWER_LIMIT_BYTES, Answer, Broken, Connection, Outgoing, Timeouts, head_of_answer
+from exporter.media.connection import (
+    ANSWER_LIMIT_BYTES,
+    FLOOR_BYTES_PER_SECOND,
+    Answer,
+    Broken,
+    Connection,
+    Outgoing,
+    Timeouts,
+    head_of_answer,
+)
 from tests.end_to_end.programs_under_test import free_port
 from tests.media.scripted_store import Pause, ScriptedStore, answer, scripted_store
 
@@ -154,6 +165,92 @@ def test_a_body_that_drips_is_given_up(server: ScriptedStore, connection: Connec
     assert time.monotonic() - begun < 5.0
 
 
+class Dripping:
+    """A server that answers everybody, a little at a time and without an end."""
+
+    def __init__(self, head: bytes, drip: bytes) -> None:
+        self._head, self._drip = head, drip
+        self._over = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        self._listener.close()
+
+    def _serve(self) -> None:
+        accepted, _ = self._listener.accept()
+        with accepted, suppress(OSError):
+            accepted.recv(4096)
+            accepted.sendall(self._head)
+            while not self._over.wait(0.05):
+                accepted.sendall(self._drip)
+
+
+HASTY = Timeouts(connect_seconds=2.0, stall_seconds=30.0, whole_seconds=0.5)
+
+
+@pytest.mark.parametrize(
+    ("head", "drip"),
+    [
+        (b"HTTP/1.1 500 x\r\ncontent-length: 60000\r\n\r\n", b"x" * 100),
+        (b"HTTP/1.1 200 OK\r\n", b"x-a: b\r\n" * 10),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 60000\r\n\r\n", b"x" * 100),
+    ],
+)
+def test_an_answer_that_drips_fast_enough_not_to_stand_still_has_an_end(head: bytes, drip: bytes) -> None:
+    begun = time.monotonic()
+    with Dripping(head, drip) as server:
+        told = broken(Connection(HASTY).send(Outgoing("GET", server.url, [])))
+    assert told == Broken("it is too slow")
+    assert time.monotonic() - begun < 5.0
+
+
+def test_an_object_has_the_time_that_its_size_takes_from_when_there_is_memory_for_it() -> None:
+    begun = time.monotonic()
+
+    def admit(_status: int, _headers: Mapping[str, str]) -> int:
+        time.sleep(0.7)  # waits for memory
+        return FLOOR_BYTES_PER_SECOND
+
+    with Dripping(b"HTTP/1.1 200 OK\r\ncontent-length: 16384\r\n\r\n", b"x" * 100) as server:
+        told = broken(Connection(HASTY).send(Outgoing("GET", server.url, [], admit=admit)))
+    assert told == Broken("it is too slow")
+    assert 0.7 + 0.5 + 1.0 <= time.monotonic() - begun < 6.0
+
+
+def test_what_is_under_way_when_the_run_is_stopped_is_broken_off_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.media.connection._STOPPING_SECONDS", 0.3)
+    stopping = threading.Event()
+    stopping.set()
+    begun = time.monotonic()
+    with Dripping(b"HTTP/1.1 200 OK\r\ncontent-length: 60000\r\n\r\n", b"x" * 100) as server:
+        told = broken(Connection(TIMEOUTS, stopping=stopping).send(Outgoing("GET", server.url, [])))
+    assert told == Broken("the run was stopped")
+    assert time.monotonic() - begun < 5.0
+
+
+def test_headers_without_an_end_are_not_all_kept(server: ScriptedStore, connection: Connection) -> None:
+    server.script = lambda _: Pause(b"HTTP/1.1 100 Continue\r\nx: y\r\n\r\n" * 100_000)
+    assert broken(connection.send(get(server))) == Broken("the header of its answer does not end")
+
+
+@pytest.mark.parametrize("size", [1, 100_000, 3_000_000])
+def test_an_object_comes_whole_into_a_buffer_of_its_size(
+    server: ScriptedStore, connection: Connection, size: int
+) -> None:
+    body = bytes(range(256)) * (size // 256) + b"end"
+    server.script = lambda _: answer(200, body)
+    told = answered(connection.send(Outgoing("GET", f"{server.endpoint}/a", [], admit=lambda *_: len(body))))
+    assert told.body == body
+
+
 def test_nobody_who_listens_may_be_there_later(connection: Connection) -> None:
     told = broken(connection.send(Outgoing("GET", f"http://127.0.0.1:{free_port()}/", [])))
     assert told == Broken("it takes no connection")
@@ -215,7 +312,9 @@ def test_what_is_raised_while_an_answer_comes_reaches_the_caller(server: Scripte
 def test_no_body_is_kept_once_it_has_been_handed_over(server: ScriptedStore, connection: Connection) -> None:
     sent = b"s" * 100_000
     server.script = lambda _: answer(200, b"r" * 100_000)
-    received = answered(connection.send(Outgoing("PUT", f"{server.endpoint}/a", [], sent))).body
+    outgoing = Outgoing("PUT", f"{server.endpoint}/a", [], sent, admit=lambda *_: 100_000)
+    received = answered(connection.send(outgoing)).body
+    del outgoing
     server.asked.clear()
     gc.collect()
     assert sys.getrefcount(sent) == 2

@@ -1,16 +1,17 @@
 import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
 
-from exporter.errors import StoreRefused, StoreUnavailable
+from exporter.errors import StoreRefused, StoreShut, StoreUnavailable
 from exporter.ledger.names import MediaResult
 from exporter.mastodon.attachments import Attachment, MediaClass, MediaObject, objects_of
 from exporter.media.byte_budget import ByteBudget
 from exporter.media.copying import Copying, NotFetched, Outcome, Refetching
 from exporter.media.pace import Held
 from exporter.media.placing import Placing
-from exporter.media.store import Acl
+from exporter.media.store import Acl, ObjectHead, Put, StoredObject
 from tests.media.memory_store import MemoryStore
 
 MEMORY_BYTES = 16_000
@@ -111,6 +112,77 @@ def test_a_large_object_goes_in_parts() -> None:
     assert len(world.source.verbs("RANGE")) == 11
 
 
+class Flipping(MemoryStore):
+    """A source of which some readings of a large object have a wrong byte; the first reading has the number 1."""
+
+    def __init__(self, *wrong: int, etag: str = "") -> None:
+        super().__init__()
+        self.wrong, self.readings, self.etag = wrong, 0, etag
+
+    def get(self, key: str, largest_bytes: int, reserve: Callable[[int], None]) -> StoredObject | ObjectHead | None:
+        found = super().get(key, largest_bytes, reserve)
+        return replace(found, etag=self.etag or found.etag) if isinstance(found, ObjectHead) else found
+
+    def get_range(self, key: str, start: int, size_bytes: int, head: ObjectHead) -> bytes:
+        self.readings += start == 0
+        part = self.kept[key].body[start : start + size_bytes]
+        return b"!" + part[1:] if start == 0 and self.readings in self.wrong else part
+
+
+UNCLEAR = "0" * 32 + "-2"
+
+
+@pytest.mark.parametrize(
+    ("source", "result"),
+    [
+        (Flipping(), MediaResult.COPIED),
+        (Flipping(1), MediaResult.COPIED),
+        (Flipping(1, 2), MediaResult.FAILED),
+        (Flipping(etag=UNCLEAR), MediaResult.COPIED),
+        (Flipping(1, etag=UNCLEAR), MediaResult.COPIED),
+        (Flipping(1, 3, etag=UNCLEAR), MediaResult.FAILED),
+        (Flipping(etag="x"), MediaResult.COPIED),
+    ],
+)
+def test_a_large_object_arrives_as_it_is_or_not_at_all(source: Flipping, result: MediaResult) -> None:
+    world = World()
+    world.source = source
+    body = bytes(range(256)) * 40
+    world.source.keep(f"old/{FOLDER}/a.png", body)
+    outcome = world.copy()
+    assert outcome.result is result
+    assert bool(outcome.detail) is (result is MediaResult.FAILED)
+    assert world.destination.bodies() == ({f"new/{FOLDER}/a.png": body} if result is MediaResult.COPIED else {})
+
+
+def test_of_a_large_object_one_part_is_held_at_a_time() -> None:
+    world = World()
+    held = 0
+
+    class Part(bytes):
+        def __del__(self) -> None:
+            nonlocal held
+            held -= 1
+
+    class Counting(MemoryStore):
+        def get_range(self, key: str, start: int, size_bytes: int, head: ObjectHead) -> bytes:
+            nonlocal held
+            assert held == 0
+            held += 1
+            return Part(super().get_range(key, start, size_bytes, head))
+
+    class Taking(MemoryStore):
+        def put_parts(self, put: Put, size_bytes: int, parts: Iterator[bytes]) -> None:
+            for part in parts:
+                assert len(part) <= size_bytes
+                del part
+
+    world.source, world.destination = Counting(), Taking()
+    world.source.keep(f"old/{FOLDER}/a.png", bytes(range(256)) * 40)
+    assert world.copy().result is MediaResult.COPIED
+    assert len(world.source.verbs("RANGE")) == 11
+
+
 def test_a_large_object_is_left_in_the_middle_when_the_run_is_stopped() -> None:
     world = World()
     world.source.keep(f"old/{FOLDER}/a.png", bytes(10_000))
@@ -143,7 +215,7 @@ def test_a_store_that_refuses_to_copy_gets_the_bytes(size_bytes: int) -> None:
     assert world.destination.bodies() == {f"new/{FOLDER}/a.png": bytes(size_bytes)}
 
 
-@pytest.mark.parametrize("error", [StoreUnavailable("503 for the tenth time"), StoreRefused("403")])
+@pytest.mark.parametrize("error", [StoreUnavailable("503 for the tenth time"), StoreRefused("403"), StoreShut("keys")])
 @pytest.mark.parametrize("side", ["source", "destination"])
 def test_a_store_in_trouble_is_a_failure_and_never_a_missing_object(
     error: StoreUnavailable | StoreRefused, side: str
@@ -156,8 +228,8 @@ def test_a_store_in_trouble_is_a_failure_and_never_a_missing_object(
         else (world.destination, f"new/cache/{FOLDER}/a.png")
     )
     store.broken[key] = error
-    is_unavailable = isinstance(error, StoreUnavailable)
-    assert world.copy() == Outcome(MediaResult.FAILED, detail=str(error), is_unavailable=is_unavailable)
+    is_shut = isinstance(error, StoreShut)
+    assert world.copy() == Outcome(MediaResult.FAILED, detail=str(error), is_shut=is_shut)
     assert world.destination.kept == {}
 
 

@@ -38,6 +38,7 @@ def test_the_ledger_gets_to_know_the_object_by_the_key_that_it_has_at_any_store(
     trouble = Finding(media_object, "new/a", what).trouble()
     assert (trouble.media_class, trouble.record_id, trouble.key) == ("accounts", 7, media_object.key)
     assert (trouble.result, trouble.domain, trouble.detail) == (REOPENED, "remote.example", detail)
+    assert trouble.is_wrong is (what is not None)
 
 
 def test_the_file_gives_back_what_was_added_as_often_as_it_is_asked(media_object: MediaObject) -> None:

@@ -147,7 +147,34 @@ ENDLESS = (
 )
 
 
-@pytest.mark.parametrize("told", [ENDLESS, b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"])
+SAME_MARK = (
+    b"<ListBucketResult><IsTruncated>true</IsTruncated>"
+    b"<NextContinuationToken>x</NextContinuationToken>%s</ListBucketResult>"
+)
+
+
+def test_a_listing_with_nothing_on_its_pages_is_refused_although_its_marks_differ(server: ScriptedStore) -> None:
+    server.script = lambda _: answer(200, SAME_MARK.replace(b">x<", b">%d<" % len(server.asked)) % b"")
+    with pytest.raises(StoreRefused, match="its listing does not go on"):
+        list(store_at(server).list_from("a/"))
+    assert len(server.asked) == 3
+
+
+def test_a_size_with_too_many_digits_is_none(server: ScriptedStore) -> None:
+    row = b"<Contents><Key>k</Key><Size>" + b"9" * 5000 + b"</Size></Contents>"
+    server.answer_in_turn(answer(200, b"<ListBucketResult>" + row + b"</ListBucketResult>"))
+    assert list(store_at(server).list_from("")) == [Listed("k", 0)]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        ENDLESS,
+        b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>",
+        SAME_MARK % b"",
+        SAME_MARK % b"<Contents><Key>a/1</Key><Size>1</Size></Contents>",
+    ],
+)
 def test_a_listing_that_would_never_end_is_refused(server: ScriptedStore, told: bytes) -> None:
     server.answer_in_turn(answer(200, told))
     with pytest.raises(StoreRefused, match="listing"):

@@ -6,6 +6,8 @@ from contextlib import closing
 import pytest
 
 from exporter.errors import StoreUnavailable
+from exporter.media.multipart import OwnUploads
+from exporter.media.s3_answer import parsed
 from exporter.media.s3_store import LEAST_PART_BYTES, S3Store
 from exporter.media.store import MASTODON_CACHE_CONTROL, Acl, Put
 from tests.media.asking import a_key, store_at, store_in
@@ -14,7 +16,8 @@ from tests.seaweedfs import S3Servers
 
 PART_BYTES = 5 * 1024 * 1024
 BEGUN = answer(200, b"<InitiateMultipartUploadResult><UploadId>u 1</UploadId></InitiateMultipartUploadResult>")
-COMPLETE = answer(200, b"<CompleteMultipartUploadResult/>")
+COMPLETE = answer(200, b"<CompleteMultipartUploadResult><ETag>&quot;ours&quot;</ETag></CompleteMultipartUploadResult>")
+NOW = 1_700_000_000.0
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +71,9 @@ def test_nothing_is_left_where_the_parts_end_early(s3_servers: S3Servers, store:
     assert uploads_of(s3_servers, bucket) == []
 
 
-def test_what_a_killed_run_left_half_done_is_taken_away(s3_servers: S3Servers, store: S3Store, bucket: str) -> None:
+def test_what_a_killed_run_left_half_done_is_taken_away(s3_servers: S3Servers, bucket: str) -> None:
+    store = store_in(s3_servers.source, bucket)
+    store._uploads = begun_seconds_ago(-5.0)  # some time after what was left
     key, other = a_key(" +.mp4"), a_key(".mp4")
     with closing(s3_servers.source.client()) as client:
         for left in (key, key, other, f"{key}.webm"):
@@ -78,6 +83,68 @@ def test_what_a_killed_run_left_half_done_is_taken_away(s3_servers: S3Servers, s
         assert sorted(uploads_of(s3_servers, bucket)) == sorted([other, f"{key}.webm"])
         for upload in client.list_multipart_uploads(Bucket=bucket)["Uploads"]:
             client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+
+
+def begun_seconds_ago(seconds: float) -> OwnUploads:
+    moments = iter([0.0])
+    return OwnUploads(clock=lambda: NOW, elapsed=lambda: next(moments, seconds))
+
+
+def test_what_others_have_begun_since_this_run_began_is_left_to_them(
+    s3_servers: S3Servers, store: S3Store, bucket: str
+) -> None:
+    key = a_key(".mp4")
+    with closing(s3_servers.source.client()) as client:
+        begun = client.create_multipart_upload(Bucket=bucket, Key=key)
+        store._uploads = begun_seconds_ago(60.0)
+        store.put_parts(a_put(key), PART_BYTES, cut(bytes(PART_BYTES)))
+        assert key in uploads_of(s3_servers, bucket)
+        client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=begun["UploadId"])
+
+
+@pytest.mark.parametrize(
+    ("initiated", "headers", "is_given_up"),
+    [
+        ("2023-11-14T22:00:00.000Z", {}, True),
+        ("2023-11-14T22:13:19Z", {}, True),
+        ("2023-11-14T22:13:20Z", {}, False),
+        ("2023-11-14T22:13:10.000Z", {"date": "Tue, 14 Nov 2023 22:13:10 GMT"}, False),
+        ("2023-11-14T23:13:10Z", {"date": "Tue, 14 Nov 2023 23:13:12 GMT"}, True),
+        ("2023-11-14T22:00:00.000Z", {"date": "yesterday"}, True),
+        ("", {}, False),
+        ("long ago", {}, False),
+    ],
+)
+def test_what_was_begun_before_this_run_by_the_stores_clock_is_given_up(
+    initiated: str, headers: dict[str, str], is_given_up: bool
+) -> None:
+    upload = parsed(f"<Upload><UploadId>u</UploadId><Initiated>{initiated}</Initiated></Upload>".encode())
+    assert upload is not None
+    assert begun_seconds_ago(0.5).may_be_given_up(upload, headers) is is_given_up
+
+
+def test_what_this_run_could_not_give_up_is_given_up_at_the_next_try(server: ScriptedStore) -> None:
+    uploads = Uploads(server)
+    uploads.failures = {"part": [answer(500)], "abort": [answer(500)]}
+    store = store_at(server)
+    with pytest.raises(StoreUnavailable):
+        store.put_parts(a_put("a.mp4"), 6, cut(b"abcdef", 4))
+    left = "<Upload><Key>a.mp4</Key><UploadId>u 1</UploadId><Initiated>2999-01-01T00:00:00Z</Initiated></Upload>"
+    other = left.replace("u 1", "others")
+    listed = answer(200, f"<ListMultipartUploadsResult>{left}{other}</ListMultipartUploadsResult>".encode())
+    uploads.failures = {"list": [listed]}
+    uploads.steps.clear()
+    store.put_parts(a_put("a.mp4"), 0, cut(b""))
+    assert uploads.steps[:3] == ["list", "abort", "begin"]
+    assert uploads.steps.count("abort") == 1
+
+
+def test_an_object_that_somebody_else_has_written_meanwhile_stays(server: ScriptedStore) -> None:
+    uploads = Uploads(server)
+    uploads.failures["head"] = [answer(200, bytes(777), etag="theirs")]
+    with pytest.raises(StoreUnavailable, match="has 777 bytes instead of 6"):
+        store_at(server).put_parts(a_put("a.mp4"), 6, cut(b"abcdef", 4))
+    assert "delete" not in uploads.steps
 
 
 def uploads_of(s3_servers: S3Servers, bucket: str) -> list[str]:
@@ -106,7 +173,7 @@ class Uploads:
             "begin": BEGUN,
             "part": answer(200, etag='"p&1"'),
             "complete": COMPLETE,
-            "head": answer(200, bytes(self.size_bytes)),
+            "head": answer(200, bytes(self.size_bytes), etag='"ours"'),
             "list": answer(200, b"<ListMultipartUploadsResult/>"),
         }
         return told.get(step, answer(204))

@@ -13,6 +13,7 @@ from exporter.config.media_model import AclChoice, FolderSettings, LazySecret, S
 from exporter.errors import ConfigError, StoreRefused, StoreUnavailable
 from exporter.media.local_store import LocalStore
 from exporter.media.open_stores import open_destination, open_source
+from exporter.media.s3_address import address_of
 from exporter.media.s3_store import LEAST_PART_BYTES
 from exporter.media.store import Put, StoredObject
 from exporter.media.store_probe import Abilities
@@ -101,7 +102,8 @@ def test_a_real_destination_is_tried_and_left_as_it_was(s3_servers: S3Servers) -
     opened = open_destination(settings, NotedPace(), MEMORY_BYTES)
     assert opened.abilities.checks.is_etag_md5
     assert opened.abilities.checks.refuses_wrong_md5
-    assert opened.abilities.notes == ()
+    (note,) = opened.abilities.notes
+    assert note.startswith(f"{opened.store.address.name} takes ACLs and ")
     assert list(opened.store.list_from("")) == []
     opened.store.put(Put("live/a.png", "image/png", "", None), b"body")
     source = open_source(settings, NotedPace())
@@ -138,9 +140,9 @@ def test_a_bucket_that_is_not_there_is_told_apart_from_objects_that_are_not(s3_s
 
 def test_a_store_that_keeps_everything_is_told_so(server: ScriptedStore, bucket: Bucket) -> None:
     abilities = abilities_at(server)
-    assert (abilities.takes_acl, abilities.shows_acl) == (True, True)
+    assert (abilities.takes_acl, abilities.checks.shows_acl) == (True, True)
     assert (abilities.checks.is_etag_md5, abilities.checks.refuses_wrong_md5) == (True, True)
-    assert abilities.notes == ()
+    assert abilities.notes == (f"{address_of(settings_at(server)).name} takes ACLs and shows them",)
     assert bucket.kept == {}
     assert {asked.path.partition("?")[0].rpartition("-")[0] for asked in server.asked} == {
         "/media/live/mastodon-remedy"
@@ -151,20 +153,26 @@ def test_a_store_that_keeps_everything_is_told_so(server: ScriptedStore, bucket:
 def test_a_store_that_refuses_an_acl_gets_none(server: ScriptedStore, bucket: Bucket, refused: set[str]) -> None:
     bucket.refused_acls = refused
     abilities = abilities_at(server)
-    assert (abilities.takes_acl, abilities.shows_acl) == (False, False)
+    assert (abilities.takes_acl, abilities.checks.shows_acl) == (False, False)
+    assert "takes no ACLs, so that none are sent" in abilities.notes[0]
     assert bucket.kept == {}
 
 
 def test_a_store_that_takes_acls_and_shows_another_gets_them(server: ScriptedStore, bucket: Bucket) -> None:
     bucket.keeps_acl = False
     abilities = abilities_at(server)
-    assert (abilities.takes_acl, abilities.shows_acl) == (True, False)
+    assert (abilities.takes_acl, abilities.checks.shows_acl) == (True, False)
 
 
 def test_a_store_that_takes_acls_and_shows_none_gets_them(server: ScriptedStore, bucket: Bucket) -> None:
     bucket.shows_acl = False
-    abilities = abilities_at(server)
-    assert (abilities.takes_acl, abilities.shows_acl) == (True, False)
+    opened = open_destination(settings_at(server), NotedPace(), MEMORY_BYTES, no_waiting())
+    abilities = opened.abilities
+    assert (abilities.takes_acl, abilities.checks.shows_acl) == (True, False)
+    assert "does not show them" in abilities.notes[0]
+    server.asked.clear()
+    assert opened.store.acl_of("a") is None
+    assert server.asked == []
 
 
 def test_an_acl_that_the_configuration_asks_for_and_the_store_refuses_stops_the_run(
@@ -196,7 +204,7 @@ def test_a_store_that_compares_no_md5_is_found_out(server: ScriptedStore, bucket
 
 def test_a_store_that_loses_headers_is_told_of(server: ScriptedStore, bucket: Bucket) -> None:
     bucket.keeps_headers = False
-    (note,) = abilities_at(server).notes
+    *_, note = abilities_at(server).notes
     assert "does not keep Content-Type and Cache-Control" in note
 
 
@@ -215,7 +223,7 @@ def test_a_store_that_gives_back_other_bytes_is_not_used(
 
 def test_a_store_in_which_nothing_may_be_deleted_is_told_of(server: ScriptedStore, bucket: Bucket) -> None:
     bucket.deletion = error(403, "AccessDenied")
-    (note,) = abilities_at(server).notes
+    *_, note = abilities_at(server).notes
     assert "stays there" in note
     assert "403 AccessDenied" in note
 
@@ -226,7 +234,7 @@ def test_a_store_that_answers_403_for_what_is_not_there_is_told_of(
 ) -> None:
     bucket.absent = absent
     for notes in (abilities_at(server).notes, open_source(settings_at(server), NotedPace(), no_waiting()).notes):
-        assert "give the access key the right to list the bucket" in notes[0]
+        assert "give the access key the right to list the bucket" in notes[-1]
 
 
 def test_a_source_that_has_an_object_for_every_key_is_not_used(server: ScriptedStore) -> None:

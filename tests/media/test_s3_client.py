@@ -1,16 +1,18 @@
 """How often a store is asked, what its answers mean, and what the pace hears of them."""
 
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from exporter.errors import MediaStoreError, StoreRefused, StoreUnavailable
+from exporter.errors import MediaStoreError, StoreRefused, StoreShut, StoreUnavailable
 from exporter.media.connection import Answer
-from exporter.media.s3_answer import LONGEST_WAIT_SECONDS, Kind, Setback, setback_of
+from exporter.media.s3_answer import LONGEST_WAIT_SECONDS, Kind, Setback, parsed, setback_of
 from exporter.media.s3_checks import Checks
 from exporter.media.s3_client import Patience, S3Client, S3Request
 from exporter.media.s3_store import S3Store
+from exporter.media.signature import AccessKeys, Signer
 from tests.end_to_end.programs_under_test import free_port
 from tests.media.asking import NotedPace, client_of, no_waiting
 from tests.media.scripted_store import Pause, ScriptedStore, answer, error, scripted_store
@@ -48,6 +50,11 @@ PASSING = [
     b"HTTP/1.1 200 OK\r\n",
     b"garbage\r\n\r\n",
     Pause(b""),
+    answer(404, b"<html>not found</html>"),
+    answer(404, b"<html>" + b"x" * 100_000),
+    error(404, "NoSuchTenant"),
+    error(404, "AccessDenied"),
+    answer(404, b"<Error>" + b"<a>" * 20_000),
 ]
 THROTTLED = [
     answer(503),
@@ -115,7 +122,7 @@ def test_a_wrong_key_is_found_out_soon(server: ScriptedStore) -> None:
     assert len(server.asked) == 3
 
 
-@pytest.mark.parametrize("told", [answer(404), error(404, "NoSuchKey"), answer(404, b"<html>not found</html>")])
+@pytest.mark.parametrize("told", [answer(404), error(404, "NoSuchKey"), answer(404, b"\r\n")])
 def test_404_alone_means_that_an_object_is_not_there(server: ScriptedStore, told: bytes) -> None:
     server.answer_in_turn(told)
     assert head(client_of(server.endpoint, "media")) is None
@@ -146,6 +153,9 @@ def test_nobody_slows_down_for_a_trouble_of_another_kind(server: ScriptedStore, 
         ("9" * 500, LONGEST_WAIT_SECONDS),
         ("Tue, 14 Nov 2023 22:13:50 GMT", 30.0),
         ("Tue, 14 Nov 2023 22:00:00 GMT", 0.0),
+        ("Tue Nov 14 22:13:50 2023", 30.0),
+        ("Tue, 14 Nov 2023 22:13:50 -0000", 30.0),
+        ("9" * 5000, LONGEST_WAIT_SECONDS),
         ("", None),
         ("soon", None),
         ("-1", None),
@@ -195,6 +205,32 @@ def test_a_refusal_tells_what_to_do(server: ScriptedStore, told: bytes, advice: 
         head(client_of(server.endpoint, "media"))
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        error(403, "InvalidAccessKeyId"),
+        error(403, "SignatureDoesNotMatch"),
+        error(404, "NoSuchBucket"),
+        error(400, "ExpiredToken"),
+        error(403, "AccountProblem"),
+        error(403, "QuotaExceeded"),
+        error(403, "RequestTimeTooSkewed"),
+    ],
+)
+def test_what_no_object_has_anything_to_do_with_is_told_apart(server: ScriptedStore, told: bytes) -> None:
+    server.answer_in_turn(told)
+    with pytest.raises(StoreShut):
+        head(client_of(server.endpoint, "media", patience=no_waiting(attempts=2)))
+
+
+@pytest.mark.parametrize("told", [error(403, "AccessDenied"), error(403, "InvalidObjectState"), error(503, "SlowDown")])
+def test_what_may_be_due_to_one_object_says_nothing_of_the_others(server: ScriptedStore, told: bytes) -> None:
+    server.answer_in_turn(told)
+    with pytest.raises((StoreRefused, StoreUnavailable)) as caught:
+        head(client_of(server.endpoint, "media", patience=no_waiting(attempts=2)))
+    assert not isinstance(caught.value, StoreShut)
+
+
 HOSTILE = [
     b'<!DOCTYPE a [<!ENTITY b "bbbbbbbbb"><!ENTITY c "&b;&b;&b;">]><Error><Code>&c;</Code></Error>',
     b"<Error><Code>" + b"x" * 100_000 + b"\x1b[31m</Code></Error>",
@@ -209,6 +245,29 @@ def test_what_a_store_says_makes_no_message_that_is_long_or_does_harm(body: byte
     text = setback_of(Answer(403, {}, body), NOW).text
     assert len(text) < 600
     assert text.isprintable()
+
+
+def test_an_answer_of_tags_alone_is_not_built_up_to_many_times_its_size() -> None:
+    tracemalloc.start()
+    try:
+        for body in (b"<Error>" + b"<a/>" * 4_000_000 + b"</Error>", b"<a>" * 5_000_000, b"<a " + b'b="" ' * 3_000_000):
+            assert parsed(body) is None
+        assert tracemalloc.get_traced_memory()[1] < 64 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+def test_keys_that_cannot_be_renewed_now_are_asked_for_again(server: ScriptedStore) -> None:
+    troubles = [StoreUnavailable("the access keys could not be renewed"), StoreUnavailable("nor now")]
+
+    def keys() -> AccessKeys:
+        if troubles:
+            raise troubles.pop()
+        return AccessKeys("key", "secret")
+
+    address = client_of(server.endpoint, "media").address
+    server.answer_in_turn(answer(404))
+    assert head(S3Client(address, Signer(keys, "us-east-1"), NotedPace(), no_waiting())) is None
 
 
 def test_messages_hold_no_secret(server: ScriptedStore) -> None:

@@ -228,7 +228,37 @@ def test_what_a_store_holds_otherwise_to_the_end_is_taken_away(server: ScriptedS
     server.answer_in_turn(answer(200, etag="0" * 32))
     with pytest.raises(StoreUnavailable, match="it holds other bytes than it was sent"):
         store_at(server, patience=no_waiting(attempts=2)).put(a_put("a"), BODY)
-    assert server.methods[:3] == ["PUT", "PUT", "DELETE"]
+    assert server.methods[:4] == ["PUT", "PUT", "HEAD", "DELETE"]
+
+
+def test_what_somebody_else_has_put_in_its_place_meanwhile_stays(server: ScriptedStore) -> None:
+    server.script = lambda asked: answer(200, etag=("0" if asked.method == "PUT" else "1") * 32)
+    with pytest.raises(StoreUnavailable, match="it holds other bytes than it was sent"):
+        store_at(server, patience=no_waiting(attempts=2)).put(a_put("a"), BODY)
+    assert server.methods == ["PUT", "PUT", "HEAD"]
+
+
+def test_a_head_alone_does_not_make_an_object_missing(server: ScriptedStore) -> None:
+    server.script = lambda asked: answer(404, b"" if asked.method == "HEAD" else b"<html>no backend</html>")
+    with pytest.raises(StoreUnavailable, match="not how a store says that an object is not there"):
+        store_at(server).head("a")
+    server.script = lambda asked: answer(404) if asked.method == "HEAD" else stored(MD5)
+    head = store_at(server).head("a")
+    assert head is not None
+    assert head.size_bytes == len(BODY)
+    server.script = lambda asked: answer(404) if asked.method == "HEAD" else error(404, "NoSuchKey")
+    assert store_at(server).head("a") is None
+    server.asked.clear()
+    server.script = lambda _: answer(404, x_amz_request_id="1")
+    assert store_at(server).head("a") is None
+    assert server.methods == ["HEAD"]
+
+
+@pytest.mark.parametrize("size", ["9" * 5000, "-5", "1" * 20, "٣"])
+def test_a_size_that_is_none_is_refused(server: ScriptedStore, size: str) -> None:
+    server.script = lambda _: f"HTTP/1.1 200 OK\r\ncontent-length: {size}\r\n\r\n".encode()
+    with pytest.raises((StoreRefused, StoreUnavailable)):
+        store_at(server, patience=no_waiting(attempts=2)).head("a")
 
 
 def test_what_was_never_written_is_not_taken_away(server: ScriptedStore) -> None:
@@ -254,10 +284,10 @@ def test_where_nothing_else_proves_it_the_size_is_asked_for(server: ScriptedStor
 
 def test_an_object_of_the_wrong_size_is_taken_away(server: ScriptedStore) -> None:
     store = store_at(server, Checks(is_etag_md5=False, refuses_wrong_md5=False))
-    server.answer_in_turn(answer(200), answer(200, BODY + b"!"))
+    server.answer_in_turn(answer(200, etag="x"), answer(200, BODY + b"!", etag="x"))
     with pytest.raises(StoreUnavailable, match="bytes instead of"):
         store.put(a_put("a"), BODY)
-    assert server.methods == ["PUT", "HEAD", "DELETE"]
+    assert server.methods == ["PUT", "HEAD", "HEAD", "DELETE"]
 
 
 def test_a_store_whose_etag_is_no_md5_never_seems_to_tell_one(server: ScriptedStore) -> None:
@@ -303,6 +333,35 @@ def test_a_part_that_is_cut_short_is_read_again(server: ScriptedStore) -> None:
     assert store_at(server).get_range("a", 2, 5, ObjectHead(len(BODY), etag="x")) == BODY[2:7]
     assert server.asked[0].headers["range"] == "bytes=2-6"
     assert server.asked[0].headers["if-match"] == '"x"'
+
+
+def test_who_may_read_an_object_is_changed_and_its_bytes_stay(server: ScriptedStore) -> None:
+    assert store_at(server).set_acl("a b.jpg", Acl.PRIVATE)
+    (asked,) = server.asked
+    assert (asked.method, asked.path, asked.body) == ("PUT", "/media/a%20b.jpg?acl=", b"")
+    assert asked.headers["x-amz-acl"] == "private"
+
+
+@pytest.mark.parametrize(
+    "refusal", [error(501, "NotImplemented"), error(400, "AccessControlListNotSupported"), error(403, "AccessDenied")]
+)
+def test_a_store_that_changes_no_acl_by_itself_says_so_at_once(server: ScriptedStore, refusal: bytes) -> None:
+    server.script = lambda _: refusal
+    assert not store_at(server).set_acl("a", Acl.PRIVATE)
+    assert len(server.asked) == 1
+
+
+def test_a_store_in_trouble_is_not_taken_for_one_that_changes_no_acl(server: ScriptedStore) -> None:
+    server.script = lambda _: error(503, "SlowDown")
+    with pytest.raises(StoreUnavailable):
+        store_at(server, patience=no_waiting(attempts=2)).set_acl("a", Acl.PRIVATE)
+
+
+def test_a_real_store_changes_an_acl_of_an_object_that_is_there(s3_servers: S3Servers, store: S3Store) -> None:
+    key = a_key("ü+.jpg")
+    store.put(a_put(key), BODY)
+    assert store.set_acl(key, Acl.PRIVATE)
+    assert whole(store, key).body == BODY
 
 
 def test_an_object_is_copied_inside_a_store(s3_servers: S3Servers, store: S3Store) -> None:

@@ -184,15 +184,15 @@ def test_a_sleep_that_is_cut_short_ends_the_waiting() -> None:
     assert len(waits) == 4
 
 
-@pytest.mark.parametrize("limit_per_second", [5, 30, 150, 600])
-def test_a_store_with_a_limit_of_its_own_is_kept_close_to_it(limit_per_second: int) -> None:
+@pytest.mark.parametrize(("limit_per_second", "refused_share"), [(5, 0.12), (30, 0.06), (150, 0.06), (600, 0.06)])
+def test_a_store_with_a_limit_of_its_own_is_kept_close_to_it(limit_per_second: int, refused_share: float) -> None:
     at = Time()
     pace = at.pace()
     store = LimitedStore(limit_per_second)
     ask_for(10, pace, at, store.answers_well)
     asked = ask_for(120, pace, at, store.answers_well)
     assert asked.well > 0.85 * 120 * limit_per_second
-    assert asked.refused_share < 0.06
+    assert asked.refused_share < refused_share
 
 
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.1])
@@ -201,6 +201,32 @@ def test_a_store_that_says_slow_down_by_chance_is_still_asked(share: float) -> N
     chance = random.Random(7)
     asked = ask_for(120, at.pace(), at, lambda _now: chance.random() > share)
     assert asked.well > 0.6 * (1 - share) * 120 * 1000
+
+
+@pytest.mark.parametrize("share", [0.001, 0.01])
+def test_a_pause_that_a_store_asks_for_by_chance_costs_nothing_but_itself(share: float) -> None:
+    at = Time()
+    chance = random.Random(7)
+    pace = at.pace()
+    pauses = 0
+    for _ in range(20_000):
+        pace.take_turn()
+        at.now += 0.001
+        if chance.random() > share:
+            pace.went_well()
+        else:
+            pace.slow_down(1.0)
+            pauses += 1
+    assert pauses > 0
+    assert at.now - 1000 < 1.1 * (20 + pauses)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_few_refusals_among_few_answers_are_taken_for_chance(seed: int) -> None:
+    at = Time()
+    chance = random.Random(seed)
+    asked = ask_for(120, at.pace(20), at, lambda _now: chance.random() > 0.03)
+    assert asked.well > 0.91 * 120 * 20
 
 
 def test_a_store_that_is_away_is_asked_once_a_second() -> None:

@@ -4,17 +4,20 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from exporter.errors import DatabaseError, StoreError, StoreUnavailable
-from exporter.ledger import JobState, MediaRecord, RangeResult
+from exporter.errors import DatabaseError, StoreError, StoreRefused, StoreShut, StoreUnavailable
+from exporter.ledger import REOPENED, Asked, JobState, MediaRecord, RangeResult, Trouble
 from exporter.media.copying import Outcome
+from exporter.media.failure_streak import PATIENCE_OBJECTS
 from exporter.media.mover import Mover
 from exporter.media.skipping import Open, SkipBy
-from exporter.media.sync import PAGES_AHEAD, PATIENCE_OBJECTS, CutShort, Watcher
-from tests.media.sync_world import SCOPE, Broken, SyncWorld
+from exporter.media.store import Acl
+from exporter.media.sync import PAGES_AHEAD, CutShort, Watcher
+from tests.media.sync_world import DESTINATION, SCOPE, Broken, SyncWorld
 
 
 @pytest.fixture
@@ -47,7 +50,7 @@ def test_a_second_run_by_the_ledger_asks_for_nothing(world: SyncWorld) -> None:
     world.run()
     world.destination.asked.clear()
     world.run(skip_by=SkipBy.LEDGER)
-    assert world.destination.asked == []
+    assert world.destination.asked == [("LIST", "")]
 
 
 def test_a_row_that_changed_since_is_moved_by_the_next_run(world: SyncWorld) -> None:
@@ -59,6 +62,185 @@ def test_a_row_that_changed_since_is_moved_by_the_next_run(world: SyncWorld) -> 
     world.run()
     assert world.counts() == {"present": 198, "copied": 2}
     assert world.is_complete()
+
+
+def test_a_row_that_was_committed_long_after_its_file_was_written_is_moved_by_the_next_run(world: SyncWorld) -> None:
+    world.run()
+    world.now += 600
+    world.change(17, "transcoded.mp4", changed_at=world.now - 5 * 3600)
+    world.keep_all()
+    world.run()
+    assert world.counts() == {"present": 198, "copied": 2}
+    assert world.is_complete()
+
+
+@pytest.mark.parametrize("skip_by", [None, SkipBy.LEDGER])
+def test_a_ledger_that_tells_of_an_emptied_destination_is_not_believed(
+    world: SyncWorld, skip_by: SkipBy | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.run()
+    assert not caplog.messages
+    world.destination.kept.clear()
+    world.run(skip_by=skip_by)
+    assert world.counts() == {"copied": 200}
+    assert world.is_complete()
+    assert [message for message in caplog.messages if "holds nothing under its prefix" in message]
+
+
+@pytest.mark.parametrize("changes_acl", [True, False])
+@pytest.mark.parametrize("skip_by", [None, *SkipBy])
+def test_who_is_suspended_is_hidden_and_seen_again_once_that_is_over(
+    world: SyncWorld, skip_by: SkipBy | None, changes_acl: bool
+) -> None:
+    world.destination.changes_acl = changes_acl
+    world.run(skip_by=skip_by)
+    for is_private, acl in ((True, Acl.PRIVATE), (False, Acl.PUBLIC_READ), (True, Acl.PRIVATE)):
+        world.now += 100_000
+        world.rows[:5] = [replace(row, is_private=is_private) for row in world.rows[:5]]
+        world.run(skip_by=skip_by)
+        assert world.counts() == ({"present": 200} if changes_acl else {"present": 190, "copied": 10})
+        assert {world.destination.kept[one.key].put.acl for one in world.objects()[:10]} == {acl}
+        world.run(skip_by=skip_by)
+        assert world.counts() == {"present": 200}
+
+
+def test_what_should_be_seen_and_is_gone_at_the_source_is_told_until_it_is_back(world: SyncWorld) -> None:
+    world.destination.changes_acl = False
+    hidden = world.objects()[0]
+    world.rows[0] = replace(world.rows[0], is_private=True)
+    world.run()
+    world.rows[0] = replace(world.rows[0], is_private=False)
+    lost = world.source.kept.pop(hidden.key)
+    for _ in range(2):
+        world.run()
+        assert world.counts() == {"present": 198, "copied": 1, "missing": 1} or world.counts()["missing"] == 1
+    world.source.kept[hidden.key] = lost
+    world.run()
+    assert world.counts() == {"present": 199, "copied": 1}
+    assert world.destination.kept[hidden.key].put.acl is Acl.PUBLIC_READ
+
+
+@pytest.mark.parametrize("skip_by", [None, *SkipBy])
+def test_what_is_wrong_and_gone_at_the_source_stays_in_trouble(world: SyncWorld, skip_by: SkipBy | None) -> None:
+    world.run()
+    wrong = world.objects()[0]
+    world.destination.keep(wrong.key, b"x" * len(wrong.key))
+    lost = world.source.kept.pop(wrong.key)
+    found = Trouble("media_attachments", 1, wrong.key, REOPENED, None, "its md5 differed", is_wrong=True)
+    MediaRecord(world.folder).reopen(DESTINATION, [found])
+    for _ in range(2):
+        world.run(skip_by=skip_by)
+        assert world.counts() == {"present": 199, "missing": 1}
+        [trouble] = MediaRecord(world.folder).troubles(Asked(DESTINATION))
+        assert (trouble.result, trouble.is_wrong) == ("missing", True)
+        assert "not right" in trouble.detail
+    world.source.kept[wrong.key] = lost
+    world.run(skip_by=skip_by)
+    assert world.counts() == {"present": 199, "copied": 1}
+    assert not list(MediaRecord(world.folder).troubles(Asked(DESTINATION)))
+
+
+def test_what_verify_did_not_find_and_the_server_has_written_since_is_there(world: SyncWorld) -> None:
+    world.run()
+    one = world.objects()[0]
+    del world.source.kept[one.key]
+    MediaRecord(world.folder).reopen(DESTINATION, [Trouble("media_attachments", 1, one.key, REOPENED)])
+    world.run()
+    assert world.counts() == {"present": 200}
+
+
+def cut_short(world: SyncWorld, skip_by: SkipBy | None = None) -> None:
+    """Begin a run of 600 rows, and end it once 400 objects were moved."""
+
+    def check() -> None:
+        if len(world.destination.kept) >= 400:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        world.run(Watcher(check), skip_by)
+    assert 0 < world.job().progress["media_attachments"].done < 600
+
+
+@pytest.mark.parametrize("changes_acl", [True, False])
+@pytest.mark.parametrize("skip_by", [None, *SkipBy])
+def test_a_row_that_changed_while_a_run_was_interrupted_is_seen_to_by_the_same_run(
+    tmp_path: Path, skip_by: SkipBy | None, changes_acl: bool
+) -> None:
+    world = SyncWorld(tmp_path, count=600)
+    world.destination.changes_acl = changes_acl
+    cut_short(world, skip_by)
+    world.now += 7 * 86400
+    world.change(1, "new.png")
+    world.rows[1] = replace(world.rows[1], is_private=True)
+    world.keep_all()
+    world.run(skip_by=skip_by)
+    assert world.job().progress["media_attachments"].done == 600
+    counts = world.counts()
+    assert counts.pop("present", 0) < 400  # what was in flight
+    assert sum(world.counts().values()) == 1200 + (2 if changes_acl else 4)
+    assert set(counts) == {"copied"}
+    assert {one.key for one in world.objects()} <= set(world.destination.kept)
+    assert world.destination.kept[world.objects()[2].key].put.acl is Acl.PRIVATE
+
+
+@pytest.mark.parametrize("skip_by", [SkipBy.LIST, SkipBy.HEAD])
+def test_a_run_that_looks_at_the_destination_looks_at_all_of_it_when_it_is_carried_on(
+    tmp_path: Path, skip_by: SkipBy
+) -> None:
+    world = SyncWorld(tmp_path, count=600)
+    cut_short(world, skip_by)
+    del world.destination.kept[world.objects()[0].key]
+    world.run(skip_by=skip_by)
+    assert world.is_complete()
+    assert world.job().progress["media_attachments"].done == 600
+
+
+def test_a_store_that_is_shut_ends_the_run_at_once_and_no_object_has_failed(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path, count=5000)
+    for one in world.objects()[400:]:
+        world.destination.broken[one.key] = StoreShut("403 InvalidAccessKeyId; check `access_key`")
+    with pytest.raises(StoreRefused, match="InvalidAccessKeyId"):
+        world.run()
+    assert world.job().state is JobState.FAILED
+    assert set(world.counts()) == {"copied"}
+    assert not list(MediaRecord(world.folder).troubles(Asked(DESTINATION)))
+    assert len(world.destination.verbs("PUT")) < 450
+
+
+def test_refusals_of_every_object_end_the_run_and_no_object_has_failed(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path, count=5000)
+    for one in world.objects():
+        world.destination.broken[one.key] = StoreRefused("403")
+    with pytest.raises(StoreUnavailable, match="in a row"):
+        world.run()
+    assert world.counts() == {}
+    assert not list(MediaRecord(world.folder).troubles(Asked(DESTINATION)))
+    assert len(world.destination.verbs("PUT")) < 2 * PATIENCE_OBJECTS
+
+
+def test_few_failures_among_many_pages_hold_up_nothing(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path, count=2000, workers=2)
+    for one in world.objects()[::40]:
+        world.source.broken[one.key] = StoreUnavailable("500")
+    for one in world.objects():
+        if one.key not in world.source.broken:
+            world.destination.keep(one.key, one.key.encode())
+    world.run(skip_by=SkipBy.LIST)  # of which there is one to do in every other page, and nothing goes well
+    assert world.counts() == {"present": 3900, "failed": 100}
+
+
+def test_many_that_fail_again_do_not_keep_what_is_new_from_being_moved(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path, count=500)
+    for one in world.objects()[:800:2]:
+        world.source.broken[one.key] = StoreRefused("403, archived")
+    world.run()
+    world.count = 510
+    world.now += 100_000
+    broken = world.source.broken
+    world.__post_init__()
+    world.source.broken = broken
+    world.run(skip_by=SkipBy.LEDGER)
+    assert world.counts() == {"present": 600, "failed": 400, "copied": 20}
 
 
 def test_what_others_have_copied_is_found_by_a_listing(world: SyncWorld) -> None:

@@ -1,0 +1,1 @@
+"""Moving small objects from one store to another, beside others who do that."""
