@@ -3,8 +3,10 @@ WORKDIR /source
 COPY setup.cfg pyproject.toml README.md LICENSE ./
 COPY exporter exporter
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
+# Mastodon's Redis can be asked; `redis,celery` is for the workers of mastodon-remedy.
+ARG EXTRAS=redis
 RUN python -m venv /opt/mastodon-exporter \
-    && /opt/mastodon-exporter/bin/pip install --no-cache-dir /wheels/*.whl
+    && /opt/mastodon-exporter/bin/pip install --no-cache-dir "$(echo /wheels/*.whl)[$EXTRAS]"
 
 FROM python:3.13-slim
 # The numbers are fixed, so that the owner of a mounted state folder stays right with the next image.

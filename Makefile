@@ -15,10 +15,10 @@ PYTHON_IS_GONE := $(shell test -x $(BIN)/python || echo yes)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test soak lint format docs bench clean packages environment-again
+.PHONY: help run test soak lint format docs monitoring bench clean packages environment-again
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo 'make run INSTANCE=https://mastodon.example watches that server; several, with spaces between, in quotes.'
 
@@ -53,6 +53,10 @@ lint: $(TO_TEST) ## check style and types
 format: $(TO_TEST) ## put the code into its one form
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
+
+monitoring: $(TO_TEST) ## write alerts/*.yml and dashboards/*.json from their sources
+	$(BIN)/python -m scripts.alert_rules
+	$(BIN)/python -m scripts.dashboards
 
 docs: $(TO_TEST) ## write docs/metrics.md and docs/commands.md from the code
 	$(BIN)/python -m scripts.metrics_list

@@ -8,7 +8,8 @@ set -eu
 
 # program:package; PROGRAMS and the place below are other ones while this script itself is tested.
 STORES="postgres:postgresql pgbouncer:pgbouncer redis-server:redis-server"
-PROGRAMS=${TEST_PROGRAMS:-nginx:nginx-light promtool:prometheus mtail:mtail $STORES}
+MONITORING="promtool:prometheus amtool:prometheus-alertmanager docker-compose:docker-compose"
+PROGRAMS=${TEST_PROGRAMS:-nginx:nginx-light mtail:mtail systemd-analyze:systemd $MONITORING $STORES}
 BENCHMARK_PROGRAMS="prometheus-blackbox-exporter:prometheus-blackbox-exporter rclone:rclone"
 
 # While packages are installed, this file keeps their services from starting.

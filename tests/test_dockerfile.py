@@ -57,9 +57,10 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("image")
     source = copy_project(folder / "source", copied_into_the_build())
     clean = create_environment(folder / "python")
+    defaults = "; ".join(arguments_of("ARG"))
     for line in (arguments for arguments in arguments_of("RUN") if re.search(r"\bpip\b", arguments)):
         here = line.replace("/wheels", f"{folder}/wheels").replace("/opt/", f"{folder}/opt/")
-        run(["sh", "-e", "-c", here], source, clean)
+        run(["sh", "-e", "-c", f"{defaults}; {here}"], source, clean)
     return folder / "opt" / "mastodon-exporter" / "bin"
 
 
@@ -127,6 +128,7 @@ def test_the_program_runs_as_a_user_who_is_not_root_and_whose_number_is_fixed() 
 @pytest.mark.slow
 def test_the_install_lines_work_in_a_clean_environment(image: Path, tmp_path: Path) -> None:
     assert __version__ in run([str(image / "mastodon-exporter"), "--version"], tmp_path, image)
+    run([str(image / "python"), "-c", "import redis"], tmp_path, image)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from exporter.cli.arguments import CONTEXT_SETTINGS, everywhere, version_option
 from exporter.cli.check import check
 from exporter.cli.check_config import check_config
 from exporter.cli.demo import demo
+from exporter.cli.demo_server import demo_server
 from exporter.cli.serve import serve
 
 
@@ -25,7 +26,7 @@ def watch() -> None:
     """
 
 
-for command in (serve, check, check_config, demo):
+for command in (serve, check, check_config, demo, demo_server):
     watch.add_command(command)
 
 

@@ -31,15 +31,16 @@ class Certificates:
     contexts: Mapping[Certificate, ssl.SSLContext]
 
 
-def issue_certificates(now: datetime) -> Certificates:
-    """Return certificates made on the spot; nothing is written but by whoever stores the authority."""
+def issue_certificates(now: datetime, name: str = NAMES[0]) -> Certificates:
+    """Return certificates for loopback and `name`, made on the spot; nothing is written but by whoever stores them."""
+    names = NAMES if name in NAMES else (*NAMES, name)
     authority = trustme.CA()
     leaves = {
-        Certificate.GOOD: authority.issue_cert(*NAMES, not_after=now + timedelta(days=365)),
-        Certificate.NEAR_END: authority.issue_cert(*NAMES, not_after=now + NEAR_END),
-        Certificate.EXPIRED: authority.issue_cert(*NAMES, not_after=now - timedelta(days=1)),
+        Certificate.GOOD: authority.issue_cert(*names, not_after=now + timedelta(days=365)),
+        Certificate.NEAR_END: authority.issue_cert(*names, not_after=now + NEAR_END),
+        Certificate.EXPIRED: authority.issue_cert(*names, not_after=now - timedelta(days=1)),
         Certificate.WRONG_NAME: authority.issue_cert(WRONG_NAME),
-        Certificate.UNTRUSTED: trustme.CA().issue_cert(*NAMES),
+        Certificate.UNTRUSTED: trustme.CA().issue_cert(*names),
     }
     contexts = {certificate: _context(leaf) for certificate, leaf in leaves.items()}
     return Certificates(authority.cert_pem.bytes(), contexts)

@@ -38,9 +38,9 @@ class Closed:
 
 @dataclass(frozen=True)
 class Certified:
-    """A port shows another certificate."""
+    """Ports show another certificate."""
 
-    part: Part
+    parts: frozenset[Part]
     certificate: Certificate
 
 
@@ -65,7 +65,7 @@ def receive(part: Part, certificates: Certificates, effects: Iterable[Effect]) -
     for effect in effects:
         if isinstance(effect, Unreceived) and effect.part is part:
             return Reception(misbehave=effect.misbehave)
-        if isinstance(effect, Certified) and effect.part is part:
+        if isinstance(effect, Certified) and part in effect.parts:
             return Reception(certificates.contexts[effect.certificate])
     return Reception(certificates.contexts[Certificate.GOOD])
 

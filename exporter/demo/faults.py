@@ -16,6 +16,7 @@ EVERY_CHECK = "all"
 """Stands in `Fault.breaks` where no check stays green."""
 
 _SLOWNESS_SECONDS = 1.0
+_SLUGGISHNESS_SECONDS = 1 / 3
 _LONGER_THAN_ANY_TIMEOUT_SECONDS = 300.0
 _BARE_XRD = '<XRD xmlns="http://docs.oasis-open.org/ns/xri/xrd-1.0">'
 _FORBIDDEN_TEMPLATE = f"{alter.METADATA_ADDRESS}?resource={{uri}}"
@@ -62,6 +63,7 @@ def _is_for_actor(request: Request) -> bool:
 
 
 _web = _Scope("web", Part.MAIN, _at("/about", "/about/more")).fault
+_slow_web = _Scope(None, Part.MAIN, _at("/about", "/about/more")).fault
 _api = _Scope("api", Part.MAIN, _at("/api/v1/instance", "/api/v2/instance")).fault
 _streaming = _Scope("streaming", Part.STREAMING).fault
 _profile = _Scope("profile", Part.MAIN, _is_for_profile).fault
@@ -74,6 +76,7 @@ _actor = _Scope("activitypub", Part.MAIN, _is_for_actor).fault
 _signed_actor = _Scope(None, Part.MAIN, _is_for_actor).fault
 _health = _Scope("health", Part.MAIN, _at(HEALTH_PATH)).fault
 
+_SLUGGISH = partial(line.answer_late, seconds=_SLUGGISHNESS_SECONDS)
 _LATE = partial(line.answer_late, seconds=_SLOWNESS_SECONDS)
 _TOO_LATE = partial(line.answer_late, seconds=_LONGER_THAN_ANY_TIMEOUT_SECONDS)
 
@@ -149,14 +152,14 @@ _STREAMING_FAULTS = (
         "The streaming server's certificate ended yesterday",
         "streaming",
         "tls",
-        Certified(Part.STREAMING, Certificate.EXPIRED),
+        Certified(frozenset({Part.STREAMING}), Certificate.EXPIRED),
     ),
     Fault(
         "streaming_wrong_name_certificate",
         "The streaming server's certificate is for another name",
         "streaming",
         "tls",
-        Certified(Part.STREAMING, Certificate.WRONG_NAME),
+        Certified(frozenset({Part.STREAMING}), Certificate.WRONG_NAME),
     ),
 )
 
@@ -196,7 +199,7 @@ _STORAGE_FAULTS = (
         "The storage's certificate is from an authority nobody trusts",
         "storage",
         "tls",
-        Certified(Part.STORAGE, Certificate.UNTRUSTED),
+        Certified(frozenset({Part.STORAGE}), Certificate.UNTRUSTED),
     ),
     Fault("storage_down", "The storage refuses connections", "storage", "connect", Closed(frozenset({Part.STORAGE}))),
 )
@@ -251,7 +254,7 @@ _OTHER_FAULTS = (
         "The main host's certificate ends in three days",
         None,
         None,
-        Certified(Part.MAIN, Certificate.NEAR_END),
+        Certified(frozenset({Part.MAIN}), Certificate.NEAR_END),
     ),
     _listing("storage_listing_open", None, "The storage tells the names of all objects", alter.open_listing),
     _signed_actor(
@@ -260,12 +263,20 @@ _OTHER_FAULTS = (
     _no_host_meta(
         "host_meta_404", None, "There is no host-meta, but webfinger is where it always is", alter.fail_with(404)
     ),
+    _slow_web("web_slow", None, "The main page takes a third of a second", alter.spoil(_SLUGGISH)),
     Fault(
         "slow",
         "Every answer takes a second",
         None,
         None,
         Altered(frozenset(Part), lambda request: True, alter.spoil(_LATE)),
+    ),
+    Fault(
+        "all_certificates_expired",
+        "The certificates of all three hosts ended yesterday",
+        EVERY_CHECK,
+        "tls",
+        Certified(frozenset(Part), Certificate.EXPIRED),
     ),
     Fault("everything_down", "All three hosts refuse connections", EVERY_CHECK, "connect", Closed(frozenset(Part))),
 )

@@ -1,6 +1,7 @@
 """The three hosts of a running sample server: open as long as no fault closes them."""
 
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 
 from exporter.demo.answers import Request
@@ -17,12 +18,21 @@ HEALTHY = {Part.MAIN: answer_main, Part.STREAMING: answer_streaming, Part.STORAG
 """What each host answers when no fault is on."""
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where the sample server listens, by which name it is reached, and the main host's port (0: any free one)."""
+
+    listen: str
+    name: str
+    port: int
+
+
 class Hosts:
     """Main, streaming and storage host, each on a port of its own that it keeps when it is closed for a while."""
 
-    def __init__(self, host: str, port: int, version: str, certificates: Certificates) -> None:
-        self._host = host
-        self._ports = {Part.MAIN: port, Part.STREAMING: 0, Part.STORAGE: 0}
+    def __init__(self, place: Place, version: str, certificates: Certificates) -> None:
+        self._place = place
+        self._ports = {Part.MAIN: place.port, Part.STREAMING: 0, Part.STORAGE: 0}
         self._certificates = certificates
         self._effects: tuple[Effect, ...] = ()
         self._listeners: dict[Part, Listener] = {}
@@ -55,12 +65,13 @@ class Hosts:
             self._close(part)
 
     def _domain(self, part: Part) -> str:
-        host = f"[{self._host}]" if ":" in self._host else self._host
+        name = self._place.name
+        host = f"[{name}]" if ":" in name else name
         return f"{host}:{self._ports[part]}"
 
     def _open(self, part: Part) -> Listener:
         conduct = Conduct(partial(self._receive, part), partial(self._answer, part))
-        listener = Listener(self._host, self._ports[part], conduct)
+        listener = Listener(self._place.listen, self._ports[part], conduct)
         self._listeners[part] = listener
         self._ports[part] = listener.port
         return listener

@@ -12,12 +12,13 @@ from typing import Self
 from exporter.demo.certificates import NAMES, Certificates, issue_certificates
 from exporter.demo.control import Panel
 from exporter.demo.faults import FAULTS, find_fault
-from exporter.demo.hosts import Hosts
+from exporter.demo.hosts import Hosts, Place
 from exporter.demo.listener import Conduct, Listener, Reception
 from exporter.demo.site import parse_version
 from exporter.errors import ListenError, StateError, UnknownFault
 
 CA_FILE_NAME = "sample-ca.pem"
+ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 - only where a name says that others are to reach it
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class _Running:
 class SampleServer:
     """A sample server with its control page; as a context manager it runs from entry to exit.
 
-    A port of 0 is chosen by the system. Raises ConfigError for a version that is none, ListenError for
+    A port of 0 is chosen by the system. With `name` it listens on all addresses, for whoever reaches this
+    machine by that name: between containers. Raises ConfigError for a version that is none, ListenError for
     a host that is not loopback; `start` raises ListenError for a port that is taken, StateError when
     the certificate cannot be written.
     """
@@ -40,6 +42,7 @@ class SampleServer:
         *,
         version: str = "4.6.0",
         host: str = "127.0.0.1",
+        name: str | None = None,
         control_port: int = 0,
         port: int = 0,
     ) -> None:
@@ -48,8 +51,7 @@ class SampleServer:
             raise ListenError(f"the sample server does not listen on {host}; choose one of {', '.join(NAMES)}")
         self.ca_file = folder / CA_FILE_NAME
         self._version = version
-        self._host = host
-        self._port = port
+        self._place = Place(host, host, port) if name is None else Place(ALL_ADDRESSES, name, port)
         self._control_port = control_port
         self._lock = threading.Lock()
         self._switched_on: frozenset[str] = frozenset()
@@ -79,8 +81,8 @@ class SampleServer:
 
     @property
     def control_url(self) -> str:
-        """The page where faults are switched."""
-        host = self.domain.rpartition(":")[0]
+        """The page where faults are switched; it answers to loopback names only."""
+        host = "127.0.0.1" if self._place.listen == ALL_ADDRESSES else self.domain.rpartition(":")[0]
         return f"http://{host}:{self._running.control.port}/"
 
     @property
@@ -90,13 +92,13 @@ class SampleServer:
 
     def start(self) -> None:
         """Open all ports with every fault off, and write the certificate to trust."""
-        certificates = issue_certificates(datetime.now(UTC))
+        certificates = issue_certificates(datetime.now(UTC), self._place.name)
         self._write(certificates)
         with self._lock, ExitStack() as on_failure:
-            hosts = Hosts(self._host, self._port, self._version, certificates)
+            hosts = Hosts(self._place, self._version, certificates)
             on_failure.callback(hosts.stop)
             panel = Panel(hosts.site, self)
-            control = Listener(self._host, self._control_port, Conduct(Reception, panel.answer))
+            control = Listener(self._place.listen, self._control_port, Conduct(Reception, panel.answer))
             on_failure.pop_all()
             self._started, self._switched_on = _Running(hosts, control), frozenset()
             control.start()

@@ -18,6 +18,7 @@ from tests.demo.client import BODY_CAP_BYTES, REDIRECTS, Client
 
 PATIENCE_SECONDS = 20.0
 BREAKING_ONE = [fault for fault in FAULTS if fault.breaks in CHECK_NAMES]
+BREAKING_ALL = [fault for fault in FAULTS if fault.breaks == EVERY_CHECK]
 BREAKING_NONE = [fault for fault in FAULTS if fault.breaks is None]
 WEBFINGER = "/.well-known/webfinger?resource=acct:admin@main.example"
 PATHS = ("/", "/about", "/@admin", "/users/admin", "/api/v1/instance", "/health", "/.well-known/host-meta", WEBFINGER)
@@ -78,10 +79,13 @@ def test_a_fault_that_breaks_nothing_leaves_every_check_green(
     assert failing(Client(healthy.ca_file, PATIENCE_SECONDS), announced) == {}
 
 
-def test_everything_can_be_down_at_once(client: Client, healthy: SampleServer, announced: Announced) -> None:
-    healthy.switch("everything_down", on=True)
+@pytest.mark.parametrize("fault", each(BREAKING_ALL))
+def test_a_fault_that_breaks_everything_breaks_every_check_for_one_reason(
+    fault: Fault, client: Client, healthy: SampleServer, announced: Announced
+) -> None:
+    healthy.switch(fault.name, on=True)
 
-    assert failing(client, announced) == dict.fromkeys(CHECKS, "connect")
+    assert failing(client, announced) == dict.fromkeys(CHECKS, fault.reason)
 
 
 def test_a_fault_that_is_switched_off_leaves_nothing_behind(
@@ -139,12 +143,13 @@ def test_an_unknown_fault_is_not_found() -> None:
     assert find_fault("web_501") is None
 
 
-def test_slow_takes_a_second(healthy: SampleServer) -> None:
-    healthy.switch("slow", on=True)
+@pytest.mark.parametrize(("fault", "path", "seconds"), [("slow", "/health", 1.0), ("web_slow", "/about", 0.33)])
+def test_a_slow_answer_takes_its_time(fault: str, path: str, seconds: float, healthy: SampleServer) -> None:
+    healthy.switch(fault, on=True)
     started = time.monotonic()
 
-    assert Client(healthy.ca_file, PATIENCE_SECONDS).get(f"{healthy.url}/health").text == "OK"
-    assert time.monotonic() - started >= 1.0
+    assert Client(healthy.ca_file, PATIENCE_SECONDS).get(healthy.url + path).status == 200
+    assert time.monotonic() - started >= seconds
 
 
 @pytest.mark.parametrize("fault", ["web_gzip_bomb", "web_endless_body"])

@@ -12,6 +12,7 @@ from tests.end_to_end.conftest import Demo
 
 SCRAPE_TIMEOUT_SECONDS = 2.5
 BREAKING = [fault for fault in FAULTS if fault.breaks not in (None, EVERY_CHECK)]
+WHOLE = [fault for fault in FAULTS if fault.breaks == EVERY_CHECK]
 HARMLESS = [fault for fault in FAULTS if fault.breaks is None]
 
 
@@ -45,9 +46,10 @@ def test_a_fault_that_breaks_nothing_leaves_every_check_green(demo: Demo, fault:
     assert failing(demo.probe()) == {}
 
 
-def test_a_server_that_is_down_whole_fails_every_check(demo: Demo) -> None:
-    demo.switch("everything_down", "on")
-    assert set(failing(demo.probe())) == set(CHECK_NAMES)
+@pytest.mark.parametrize("fault", WHOLE, ids=lambda fault: fault.name)
+def test_a_server_that_is_down_whole_fails_every_check(demo: Demo, fault: Fault) -> None:
+    demo.switch(fault.name, "on")
+    assert failing(demo.probe()) == dict.fromkeys(CHECK_NAMES, fault.reason)
 
 
 def test_the_table_holds_every_check_by_several_reasons() -> None:

@@ -87,6 +87,11 @@ def test_prometheus_ends_with_every_check_of_every_instance(prometheus: str, wat
         (watched.url.removeprefix("http://"), ""),
     }
     assert wait_for(prometheus, "mastodon_exporter_network_up", 1).popitem()[1] == 1.0
+    # By this label the rules leave out what an exporter sees whose own network is down.
+    address = watched.url.removeprefix("http://")
+    assert len(query(prometheus, f'up{{exporter="{address}"}}')) == len(query(prometheus, "up"))
+    judged = "mastodon_check_success and on (exporter) mastodon_exporter_network_up == 1"
+    assert query(prometheus, judged).keys() == expected.keys()
 
 
 def test_promtool_accepts_the_shipped_file() -> None:
