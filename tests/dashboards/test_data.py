@@ -90,10 +90,19 @@ def test_every_label_that_a_legend_or_a_column_names_is_there(prometheus: str, d
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda dashboard: dashboard.name)
 def test_every_panel_can_be_drawn(prometheus: str, dashboard: Dashboard) -> None:
-    silent(prometheus, dashboard, {})
-    drawn = page(dashboard, Look(prometheus, time.time() - 30, time.time(), {}))
+    drawn = drawn_whole(prometheus, dashboard)
     assert [panel.title for panel in dashboard.everything if escape(panel.title) not in drawn] == []
     assert "No data" not in drawn
+
+
+def drawn_whole(prometheus: str, dashboard: Dashboard) -> str:
+    """Return the dashboard as it is drawn once every panel has data, or at the end of all patience."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        drawn = page(dashboard, Look(prometheus, time.time() - 30, time.time(), {}))
+        if "No data" not in drawn or time.monotonic() > give_up:
+            return drawn
+        time.sleep(0.5)
 
 
 def columns(panel: Panel) -> set[str]:
