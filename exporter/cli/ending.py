@@ -29,6 +29,12 @@ def leave_at_once(code: int) -> NoReturn:
     os._exit(code)
 
 
+def exit_code_of(error: MastodonExporterError) -> int:
+    """Return the code with which a command ends that an error has ended."""
+    used_wrongly = isinstance(error, _USAGE_ERRORS) and not isinstance(error, StoreError)
+    return USED_WRONGLY if used_wrongly else FAILED
+
+
 def _run(command: click.Command, name: str) -> int:
     try:
         code = command.main(prog_name=name, standalone_mode=False)
@@ -39,8 +45,7 @@ def _run(command: click.Command, name: str) -> int:
         return INTERRUPTED
     except MastodonExporterError as error:
         click.echo(f"{name}: {error}", err=True)
-        used_wrongly = isinstance(error, _USAGE_ERRORS) and not isinstance(error, StoreError)
-        return USED_WRONGLY if used_wrongly else FAILED
+        return exit_code_of(error)
     except BrokenPipeError:
         # Whoever read the output has gone; without this Python complains once more while it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,14 +2,18 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
+from exporter.cli.ending import FAILED, exit_code_of
 from exporter.cli.job_document import job_object
+from exporter.errors import MastodonExporterError
 from exporter.ledger import MEDIA_SYNC, MEDIA_SYNC_BYTES, MEDIA_SYNC_OBJECTS, JobRecord, JobState, MediaResult, Series
 from exporter.mastodon.attachments import MediaClass
 from exporter.media.plan import Census
@@ -38,9 +42,24 @@ def totals_document(totals: Mapping[MediaClass, Census]) -> str:
     return _document(_not_begun("planned", classes))
 
 
-def not_begun_document(state: JobState) -> str:
-    """Return a run that ended before it began."""
-    return _document(_not_begun(state, {}))
+@contextmanager
+def told_if_not_begun(form: str) -> Iterator[None]:
+    """Have the document that is promised for every end printed where a run ends before it has begun."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        tell_not_begun(JobState.INTERRUPTED, form)
+        raise
+    except MastodonExporterError as error:
+        if exit_code_of(error) == FAILED:
+            tell_not_begun(JobState.FAILED, form)
+        raise
+
+
+def tell_not_begun(state: JobState, form: str) -> None:
+    """Print a run that ended before it began, where that is to be a document."""
+    if form == "json":
+        click.echo(_document(_not_begun(state, {})))
 
 
 def run_document(record: JobRecord) -> str:

@@ -1,7 +1,7 @@
 """`mastodon-remedy media sync`: which rows are meant, and how."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import click
 
@@ -15,8 +15,9 @@ _MOMENTS = "2024-05-01, 2024-05-01T12:00 or 2024-05-01T12:00+09:00"
 
 def _moment(_context: click.Context, _parameter: click.Parameter, text: str | None) -> datetime | None:
     try:
-        return None if text is None else datetime.fromisoformat(text)
-    except ValueError:
+        moment = None if text is None else datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment is not None and moment.tzinfo else moment
+    except (ValueError, OverflowError):
         raise click.BadParameter(f"must be a time such as {_MOMENTS}") from None
 
 

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +20,11 @@ from exporter.cli.media_progress import ClassProgress, media_progress
 from exporter.cli.media_setup import MediaSetup, media_setup
 from exporter.cli.media_summary import (
     count_of,
-    not_begun_document,
     print_run,
     print_totals,
     run_document,
+    tell_not_begun,
+    told_if_not_begun,
     totals_document,
 )
 from exporter.cli.stoppable import stoppable
@@ -80,9 +81,11 @@ class Manner:
 
 def sync(filters: Filters, manner: Manner) -> int:
     """Move, or show, what was asked for and return the exit code."""
-    with media_setup("sync") as setup:
-        plan = Plan(setup.database, setup.shape, filters)
-        census = plan.census()
+    with ExitStack() as stack:
+        with told_if_not_begun(manner.form):
+            setup = stack.enter_context(media_setup("sync"))
+            plan = Plan(setup.database, setup.shape, filters)
+            census = plan.census()
         if manner.dry_run:
             _tell_planned(setup, census, manner.form)
             return 0
@@ -131,13 +134,10 @@ class _Run:
     def run(self) -> int:
         """Move everything, and tell what came of it."""
         stopping = threading.Event()
-        try:
+        with told_if_not_begun(self.manner.form):
             sides = self._opened(stopping)
             ledger = Ledger.open(self.folder)
             job = ledger.start(MEDIA_SYNC, self.key)
-        except MastodonExporterError:
-            self._tell_not_begun(JobState.FAILED)
-            raise
         for note in sides.notes:
             click.echo(f"mastodon-remedy: {note}", err=True)
         with closing(ledger):
@@ -154,7 +154,7 @@ class _Run:
         except KeyboardInterrupt:
             stopping.set()
             wait([opening], _CLEARING_UP_SECONDS)  # so that nothing is left in the destination that was to try it
-            self._tell_not_begun(JobState.INTERRUPTED)
+            tell_not_begun(JobState.INTERRUPTED, self.manner.form)
             leave_at_once(INTERRUPTED)
         finally:
             opener.shutdown(wait=False)
@@ -193,7 +193,7 @@ class _Run:
             done=done,
         )
         with media_progress(self._begun()) as progress, stoppable(job, _STOPPING) as check:
-            share = MissingShare(_note, progress.recorded)
+            share = MissingShare(_note, progress.recorded, self._results())
             sync.run(self.plan.pages(), self.destination_name, Watcher(check, progress.told, share.recorded))
             share.judge()
         if self.filters.is_of_all_rows:
@@ -245,12 +245,12 @@ class _Run:
             raise StoreError(f"the ledger in {self.folder} has lost this run; look whether somebody has moved it away")
         return record.latest()[MEDIA_SYNC]
 
+    def _results(self) -> Mapping[str, int]:
+        record = self._record()
+        return {result: count_of(record, result) for result in MediaResult}
+
     def _count(self, result: MediaResult) -> int:
         return count_of(self._record(), result)
-
-    def _tell_not_begun(self, state: JobState) -> None:
-        if self.manner.form == "json":
-            click.echo(not_begun_document(state))
 
     def _tell(self) -> None:
         record = self._record()

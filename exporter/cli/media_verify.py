@@ -127,6 +127,8 @@ def _placing(reader: MediaReader) -> Placing:
         abilities = None
         tell_notes([f"who may read the objects is not looked at: {error}"])
     shows_acl = abilities is not None and abilities.checks.shows_acl
+    if abilities is not None and not shows_acl and settings.acl is not AclChoice.NONE:
+        tell_notes([f"who may read the objects is not looked at: {abilities.notes[0]}"])
     return Placing.chosen(settings.prefix, settings.acl if shows_acl else AclChoice.NONE, store_takes_acl=shows_acl)
 
 

@@ -1,4 +1,4 @@
-"""Objects that were written so that nobody may read them: should they be public one day, they are written anew."""
+"""Objects that were given an ACL by which nobody may read them: should they be public one day, that is changed."""
 
 import sqlite3
 from collections.abc import Iterable

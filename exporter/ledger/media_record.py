@@ -31,8 +31,8 @@ class RangeResult:
     that were tried again, and `rows` is 0.
 
     `objects` counts by result. `healed` are keys that are in trouble no more: they are where they should be, or gone.
-    Of `finished` rows all `troubles` are told; what else was known of them is forgotten. `hidden` are keys that nobody
-    may read at the destination, `shown` those that were hidden once and are no more.
+    Of `finished` rows all `troubles` are told; what else was known of them is forgotten. `hidden` are keys that
+    were given an ACL by which nobody may read them, `shown` those that were hidden once and are no more.
     """
 
     scope: Scope
@@ -82,7 +82,7 @@ class MediaRecord:
             return {one.key: one for one in found if one is not None}
 
     def hidden_of(self, destination: str, keys: Iterable[str]) -> frozenset[str]:
-        """Return those of some keys that were written so that nobody may read them."""
+        """Return those of some keys that were given an ACL by which nobody may read them."""
         with self._reading() as connection:
             return media_hidden.found(connection, destination, keys) if connection else frozenset()
 

@@ -55,8 +55,9 @@ _VERSION_1 = (
 
 # A run with a `carry_on_key` goes on under its own entry when it was cut short and the same work is begun again.
 # `media_ranges` of run 0 are what is known of a destination, `found_by` tells which run found it out; those of another
-# run are what that run has done, and are dropped with it. `counted` is what `run` has counted an object in trouble as,
-# while it saw to that `part` of the rows; both are empty where no run has.
+# run are what that run has done, and are dropped with it. `acls` are those under which their objects were written.
+# `counted` is what `run` has counted an object in trouble as, while it saw to that `part` of the rows; both are empty
+# where no run has.
 # Keys are stored as UTF-8, so that they sort as the listings of stores do.
 _VERSION_2 = (
     "ALTER TABLE runs ADD COLUMN carry_on_key TEXT",
@@ -78,6 +79,7 @@ _VERSION_2 = (
         last INTEGER NOT NULL,
         after INTEGER NOT NULL,
         read_timestamp_seconds REAL NOT NULL,
+        acls TEXT NOT NULL,
         found_by INTEGER NOT NULL,
         PRIMARY KEY (run, destination, class, part, last)
     ) WITHOUT ROWID

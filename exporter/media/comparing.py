@@ -17,20 +17,21 @@ class Comparing:
     source_prefix: str
     placing: Placing
 
-    def is_there(self, one: Open) -> bool:
-        """Tell whether an object need not be copied. Raises MediaStoreError."""
-        if one.check is Check.NOTHING:
-            return False
-        there = self._head_there(one)
-        if there is None:
-            return False
+    def found(self, one: Open) -> ObjectHead | None:
+        """Return what lies in the place of an object that need not be copied; None where it must be.
+
+        Raises MediaStoreError.
+        """
+        there = None if one.check is Check.NOTHING else self._head_there(one)
+        return there if there is not None and self._is_right(one, there) else None
+
+    def _is_right(self, one: Open, there: ObjectHead) -> bool:
         if one.check is not Check.CONTENT and has_size_told(one.media_object, there.size_bytes):
             return True
         here = self._head_here(one.media_object)
         if here is None:
             return True  # nothing that could take its place
-        is_same_size = here.size_bytes == there.size_bytes
-        return is_same_size and (one.check is not Check.CONTENT or _may_be_same_bytes(here, there))
+        return may_be_same(here, there) if one.check is Check.CONTENT else here.size_bytes == there.size_bytes
 
     def _head_there(self, one: Open) -> ObjectHead | None:
         if one.listed is not None:
@@ -45,5 +46,7 @@ class Comparing:
         return None
 
 
-def _may_be_same_bytes(one: ObjectHead, other: ObjectHead) -> bool:
-    return one.md5_hex is None or other.md5_hex is None or one.md5_hex == other.md5_hex
+def may_be_same(one: ObjectHead, other: ObjectHead) -> bool:
+    """Tell whether two objects have the same bytes, as far as their heads tell."""
+    is_same_md5 = one.md5_hex is None or other.md5_hex is None or one.md5_hex == other.md5_hex
+    return one.size_bytes == other.size_bytes and is_same_md5

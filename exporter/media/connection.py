@@ -4,13 +4,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 
 import pycurl
 
 from exporter import __version__
 from exporter.authorities import trusted_authorities
 from exporter.errors import MastodonExporterError
+from exporter.media.body_buffer import BodyBuffer
 
 USER_AGENT = f"mastodon-remedy/{__version__}"
 ANSWER_LIMIT_BYTES = 64 * 1024
@@ -37,6 +37,11 @@ _OWN_TROUBLE = frozenset(
         pycurl.E_URL_MALFORMAT,
     }
 )
+_NEVER_SENT = _OWN_TROUBLE | {
+    pycurl.E_COULDNT_CONNECT,
+    pycurl.E_COULDNT_RESOLVE_HOST,
+    pycurl.E_SSL_CONNECT_ERROR,
+}
 _IN_WORDS = {
     pycurl.E_COULDNT_RESOLVE_HOST: "its name cannot be resolved",
     pycurl.E_COULDNT_CONNECT: "it takes no connection",
@@ -96,10 +101,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """No whole answer came. `may_pass` is False where only a change of settings can help."""
+    """No whole answer came. `may_pass` is False where only a change of settings can help.
+
+    `may_be_done` is False where the request cannot have reached the store.
+    """
 
     text: str
     may_pass: bool = True
+    may_be_done: bool = True
 
 
 class _Incoming:
@@ -116,19 +125,17 @@ class _Incoming:
         self.is_refused = False
         self._admit = admit
         self._head: tuple[int, dict[str, str]] | None = None
-        self._body = BytesIO()
-        self._size_bytes = 0
+        self._body = BodyBuffer()
         self._limit_bytes: int | None = None
         self.admitted_bytes = 0
         self.admitted_at: float | None = None
 
     def take(self, piece: bytes) -> int | None:
         """Take the next piece of the body, unless it is not wanted."""
-        if not self._size_bytes:
+        if not self._body.size_bytes:
             self._limit_bytes = self._asked_for_limit()
             self._make_room(len(piece))
-        self._size_bytes += len(piece)
-        if self._limit_bytes is None or self._size_bytes > self._limit_bytes:
+        if self._limit_bytes is None or self._body.size_bytes + len(piece) > self._limit_bytes:
             self.is_refused = True
             return _STOP
         self._body.write(piece)
@@ -139,16 +146,13 @@ class _Incoming:
         status, headers = self._read_head()
         if not status:
             return Broken("the header of the answer breaks off")
-        self._body.truncate(0 if self.is_refused else self._size_bytes)
-        return Answer(status, headers, self._body.getvalue(), is_whole=not self.is_refused)
+        body = b"" if self.is_refused else self._body.whole()
+        return Answer(status, headers, body, is_whole=not self.is_refused)
 
     def _make_room(self, arrived_bytes: int) -> None:
-        # A buffer that grows bit by bit is a good deal larger in the end than what is in it.
         told = self._read_head()[1].get("content-length", "")
         if str(self._limit_bytes) == told and self.admitted_bytes > arrived_bytes:
-            self._body.seek(self.admitted_bytes - 1)
-            self._body.write(b"\0")
-            self._body.seek(0)
+            self._body.make_room(self.admitted_bytes)
 
     def _asked_for_limit(self) -> int | None:
         if self._admit is None:
@@ -263,7 +267,7 @@ class Connection:
             return incoming.answer()
         code, message = int(error.args[0]), str(error.args[-1])
         text = self._trouble or _IN_WORDS.get(code) or printable(message) or f"libcurl error {code}"
-        return Broken(text, code not in _OWN_TROUBLE)
+        return Broken(text, code not in _OWN_TROUBLE, code not in _NEVER_SENT)
 
 
 def head_of_answer(lines: Sequence[bytes]) -> tuple[int, dict[str, str]]:

@@ -9,6 +9,7 @@ from typing import Protocol
 from exporter.errors import MediaStoreError, StoreShut, StoreUnavailable
 from exporter.ledger.names import MediaResult
 from exporter.mastodon.attachments import Attachment, MediaObject, objects_of
+from exporter.media.access import Access, Righted
 from exporter.media.pace import Budget, Held
 from exporter.media.placing import Placing, whole_key
 from exporter.media.store import Destination, ObjectHead, Put, Source, StoredObject
@@ -17,6 +18,10 @@ from exporter.media.sums import PassingSums, Verdict, WrongBytes
 LARGEST_WHOLE_BYTES = 8 * 1024 * 1024
 """What is larger goes in parts."""
 
+_NOT_RIGHTED = {
+    Righted.STUCK: "who may read it cannot be changed at the destination, and the source has it no more",
+    Righted.DAMAGED: "it lost its bytes when it was changed who may read it, and the source has it no more",
+}
 _WRONG = "what the destination has is not right, and the source has it no more"
 
 
@@ -25,7 +30,7 @@ class Outcome:
     """What became of one object. `size_bytes` are those that were written; `detail` says why, in words.
 
     `is_shut`: it failed for what keeps all others from being moved too. `hidden_key`: the key under which it lies so
-    that nobody may read it.
+    that nobody may read it. `is_wrong`: what lies there now cannot stand in for it.
     """
 
     result: MediaResult
@@ -33,6 +38,7 @@ class Outcome:
     detail: str = ""
     is_shut: bool = False
     hidden_key: str | None = None
+    is_wrong: bool = False
 
 
 class Rows(Protocol):
@@ -116,7 +122,8 @@ class Copying:
             put = self.placing.put(media_object, found.head)
             self._write(found, put, held)
             result = MediaResult.REPAIRED if found.is_elsewhere else MediaResult.COPIED
-            return Outcome(result, found.head.size_bytes, _elsewhere(found), hidden_key=hidden_key(media_object))
+            hidden_key = self.placing.hidden_key(media_object)
+            return Outcome(result, found.head.size_bytes, _elsewhere(found), hidden_key=hidden_key)
 
     def _look(self, media_object: MediaObject, held: Held) -> Found | None:
         look: Callable[[str], StoredObject | ObjectHead | None] = (
@@ -199,10 +206,14 @@ class Copying:
 
     def _there_already(self, media_object: MediaObject) -> Outcome | None:
         # After the switch-over the server writes to the destination alone.
-        if self.destination.head(self.placing.key(media_object)) is None:
+        there = self.destination.head(self.placing.key(media_object))
+        if there is None:
             return None
-        detail = "not at the source any more"
-        return Outcome(MediaResult.PRESENT, detail=detail, hidden_key=hidden_key(media_object))
+        righted = Access(self.destination, self.placing).put_right_of_server(media_object, there)
+        if righted is not Righted.RIGHT:
+            return Outcome(MediaResult.FAILED, detail=_NOT_RIGHTED[righted], is_wrong=righted is Righted.DAMAGED)
+        hidden_key = self.placing.hidden_key(media_object)
+        return Outcome(MediaResult.PRESENT, detail="not at the source any more", hidden_key=hidden_key)
 
     def _refetched(self, media_object: MediaObject, *, is_wrong: bool) -> Outcome:
         with self.budget.hold() as held:
@@ -211,12 +222,7 @@ class Copying:
                 details = (_WRONG if is_wrong else "", fetched.detail)
                 return Outcome(MediaResult.MISSING, detail="; ".join(filter(None, details)))
             self.destination.put(self.placing.put(media_object, None), fetched)
-            return Outcome(MediaResult.REFETCHED, len(fetched), hidden_key=hidden_key(media_object))
-
-
-def hidden_key(media_object: MediaObject) -> str | None:
-    """Return the key of an object that nobody may read, None for any other."""
-    return media_object.key if media_object.attachment.is_private else None
+            return Outcome(MediaResult.REFETCHED, len(fetched), hidden_key=self.placing.hidden_key(media_object))
 
 
 def failed(error: MediaStoreError) -> Outcome:

@@ -1,7 +1,8 @@
 """Whether the source may be the wrong one: then it has next to nothing of what the database names."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from exporter.ledger.media_record import RangeResult
 from exporter.ledger.names import MediaResult
@@ -14,15 +15,19 @@ SUSPICIOUS_SHARE = 0.9
 class MissingShare:
     """Follows what becomes of the objects of a run, and says once if too many of them are missing.
 
-    `passed_on` is called with all that `recorded` is.
+    `passed_on` is called with all that `recorded` is. `before` are the results that a run which is carried on had when
+    it was cut short.
     """
 
     def __init__(
-        self, say: Callable[[str], None], passed_on: Callable[[Sequence[RangeResult]], None] = lambda _results: None
+        self,
+        say: Callable[[str], None],
+        passed_on: Callable[[Sequence[RangeResult]], None] = lambda _results: None,
+        before: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._say = say
         self._passed_on = passed_on
-        self._objects: Counter[str] = Counter()
+        self._objects: Counter[str] = Counter(before)
         self._is_judged = False
 
     def recorded(self, results: Sequence[RangeResult]) -> None:

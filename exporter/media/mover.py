@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from exporter.errors import MediaStoreError
 from exporter.ledger.names import MediaResult
-from exporter.media.access import Access
+from exporter.media.access import Access, Righted
 from exporter.media.comparing import Comparing
-from exporter.media.copying import Copying, Outcome, failed, hidden_key
-from exporter.media.skipping import Check, Open
+from exporter.media.copying import Copying, Outcome, failed
+from exporter.media.skipping import Open
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,10 @@ class Mover:
             return failed(error)
         if not is_there:
             return self.copying.copy(one.media_object, is_wrong=one.is_wrong)
-        return Outcome(MediaResult.PRESENT, hidden_key=hidden_key(one.media_object))
+        return Outcome(MediaResult.PRESENT, hidden_key=self.access.placing.hidden_key(one.media_object))
 
     def _is_there(self, one: Open) -> bool:
-        is_there = self.comparing.is_there(one)
-        return is_there and (one.check is not Check.ACCESS or self.access.put_right(one.media_object))
+        there = self.comparing.found(one)
+        if there is None or not one.is_access_in_doubt:
+            return there is not None
+        return self.access.put_right(one.media_object, there) is Righted.RIGHT

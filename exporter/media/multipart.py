@@ -16,11 +16,13 @@ from exporter.errors import MediaStoreError
 from exporter.media.connection import Answer
 from exporter.media.listing import admit_listing
 from exporter.media.object_headers import content_md5, headers_of
-from exporter.media.s3_answer import Setback, error_within, etag_of, is_upload_gone, parsed, text_of
+from exporter.media.s3_answer import Setback, error_within, parsed, text_of
 from exporter.media.s3_client import S3Client, S3Request
+from exporter.media.sent_parts import PartWriting, SentPart, SentParts
 from exporter.media.store import Put
 
 _ENDED = frozenset({HTTPStatus.OK, HTTPStatus.NO_CONTENT})
+_SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 class OwnUploads:
@@ -68,15 +70,17 @@ def _moment(text: str) -> float | None:
 class MultipartUpload:
     """An upload, begun when it is entered, and given up when it is left before it is complete. One thread's own.
 
-    What an earlier run has left half done under the same key is taken away first.
+    What an earlier run has left half done under the same key is taken away first. `sent` is empty at the beginning.
     """
 
-    def __init__(self, client: S3Client, put: Put, uploads: OwnUploads) -> None:
+    def __init__(self, client: S3Client, put: Put, uploads: OwnUploads, sent: SentParts) -> None:
         self._client = client
         self._put = put
         self._uploads = uploads
+        self.is_surely_ours = True
+        self._sent = sent
         self._upload_id = ""
-        self._etags: list[str] = []
+        self._is_answer_lost = False
         self._is_complete = False
 
     def __enter__(self) -> Self:
@@ -99,22 +103,25 @@ class MultipartUpload:
 
     def add(self, part: bytes) -> None:
         """Send the next part."""
-        number = len(self._etags) + 1
         md5 = hashlib.md5(part, usedforsecurity=False).digest()
-        query = (("partNumber", str(number)), ("uploadId", self._upload_id))
+        query = (("partNumber", str(self._sent.next_number)), ("uploadId", self._upload_id))
         request = S3Request("PUT", self._put.key, query, content_md5(md5), part)
-        self._etags.append(self._client.ask(request, self._judge_part))
+        writing = PartWriting(self._client, self._sent.etags, md5)
+        self._sent.add(SentPart(len(part), md5, self._client.ask(request, writing.judge)))
 
     def complete(self) -> str:
-        """Put the parts together and return the ETag, as far as it was told; from then on the object is there."""
+        """Put the parts together and return the ETag, as far as it was told; from then on the object is there.
+
+        Where the answer was lost, and the upload is gone since, it `is_surely_ours` no more: it may be another one.
+        """
         parts = "".join(
             f"<Part><PartNumber>{number}</PartNumber><ETag>{escape(etag)}</ETag></Part>"
-            for number, etag in enumerate(self._etags, start=1)
+            for number, etag in enumerate(self._sent.quoted_etags, start=1)
         )
         body = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
         query = (("uploadId", self._upload_id),)
         request = S3Request("POST", self._put.key, query, {"content-type": "application/xml"}, body, is_long_work=True)
-        etag = self._client.ask(request, self._judge_completion)
+        etag = self._client.ask(request, self._judge_completion, self._lose_answer)
         self._is_complete = True
         return etag
 
@@ -140,19 +147,24 @@ class MultipartUpload:
         upload_id = "" if root is None else text_of(root, "UploadId")
         return upload_id if answer.status == HTTPStatus.OK and upload_id else self._client.unwanted(answer)
 
-    def _judge_part(self, answer: Answer) -> str | Setback:
-        etag = etag_of(answer.headers)
-        return f'"{etag}"' if answer.status == HTTPStatus.OK and etag else self._client.unwanted(answer)
-
     def _judge_completion(self, answer: Answer) -> str | Setback:
-        # Where the answer to an earlier try was lost, there is no such upload any more; the size tells the rest.
-        if is_upload_gone(answer):
+        if self._is_answer_lost and self._client.is_upload_gone(answer):
+            self.is_surely_ours = False
             return ""
+        told = self._told_of_completion(answer)
+        if isinstance(told, Setback) and (answer.status >= _SERVER_ERROR or answer.status == HTTPStatus.OK):
+            self._lose_answer()  # it may be done all the same
+        return told
+
+    def _told_of_completion(self, answer: Answer) -> str | Setback:
         if answer.status != HTTPStatus.OK:
             return self._client.unwanted(answer)
         root = parsed(answer.body)
         setback = error_within(answer, self._client.patience.clock())
         return setback or ("" if root is None else text_of(root, "ETag").strip('"'))
 
+    def _lose_answer(self) -> None:
+        self._is_answer_lost = True
+
     def _judge_abortion(self, answer: Answer) -> Setback | None:
-        return None if answer.status in _ENDED or is_upload_gone(answer) else self._client.unwanted(answer)
+        return None if answer.status in _ENDED or self._client.is_upload_gone(answer) else self._client.unwanted(answer)

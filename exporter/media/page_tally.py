@@ -82,5 +82,5 @@ def _trouble(one: Open, outcome: Outcome) -> Trouble:
         outcome.result,
         attachment.domain,
         outcome.detail[:LONGEST_DETAIL],
-        one.is_wrong,
+        one.is_wrong or outcome.is_wrong,
     )

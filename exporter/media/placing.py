@@ -35,6 +35,24 @@ class Placing:
         """Return the ACL that an object gets; None sends none."""
         return self.private_acl if media_object.attachment.is_private else self.public_acl
 
+    @property
+    def sends_acls(self) -> bool:
+        """Whether objects get ACLs at all."""
+        return self.public_acl is not None or self.private_acl is not None
+
+    @property
+    def acls(self) -> str:
+        """Both ACLs in a word, by which the ledger tells under which of them objects were written."""
+        return f"{self.public_acl or 'none'} {self.private_acl or 'none'}"
+
+    def hides(self, media_object: MediaObject) -> bool:
+        """Tell whether an object gets an ACL by which nobody may read it, for it is not for everybody."""
+        return media_object.attachment.is_private and self.private_acl is Acl.PRIVATE
+
+    def hidden_key(self, media_object: MediaObject) -> str | None:
+        """Return the key, without the prefix, of an object that is hidden; None for any other."""
+        return media_object.key if self.hides(media_object) else None
+
     def put(self, media_object: MediaObject, head: ObjectHead | None) -> Put:
         """Return how to write an object: with the headers that it has at its source, else with Mastodon's own."""
         return Put(

@@ -10,6 +10,7 @@ from typing import Self
 import pycurl
 
 from exporter.addresses import AddressRule
+from exporter.media.body_buffer import BodyBuffer
 from exporter.third_party_connection import PermittedSockets
 
 CONNECT_TIMEOUT_SECONDS = 10
@@ -72,7 +73,7 @@ class RemoteFile:
         self._reserve = reserve
         self._sockets = PermittedSockets(asker.rule, _SERVERS)
         self._header: list[bytes] = []
-        self._body = bytearray()
+        self._body = BodyBuffer()
         self._is_reserved = False
         self._is_too_large = False
         self._curl = pycurl.Curl()
@@ -82,6 +83,7 @@ class RemoteFile:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._body.clear()  # which libcurl's callbacks may keep alive for a while
         self._curl.close()
         self._sockets.close()
 
@@ -92,7 +94,7 @@ class RemoteFile:
         except pycurl.error as error:
             return self._failed(int(error.args[0]), str(error.args[-1]))
         status = self._status
-        body = bytes(self._body) if status == HTTPStatus.OK else b""
+        body = self._body.whole() if status == HTTPStatus.OK else b""
         return RemoteAnswer(status, self._value("location"), body)
 
     def _set_up(self, url: str, asker: Asker) -> None:
@@ -118,14 +120,16 @@ class RemoteFile:
     def _take_body(self, piece: bytes) -> int | None:
         if self._status != HTTPStatus.OK:
             return _ABORT
-        size_bytes = max(self._told_bytes or 0, len(self._body) + len(piece))
+        told_bytes = self._told_bytes
+        size_bytes = max(told_bytes or 0, self._body.size_bytes + len(piece))
         if size_bytes > self._largest_bytes:
             self._is_too_large = True
             return _ABORT
         if not self._is_reserved:
-            self._reserve(self._largest_bytes if self._told_bytes is None else size_bytes)
+            self._reserve(self._largest_bytes if told_bytes is None else size_bytes)
             self._is_reserved = True
-        self._body += piece
+            self._body.make_room(size_bytes)
+        self._body.write(piece)
         return None
 
     def _failed(self, code: int, message: str) -> RemoteAnswer:

@@ -53,6 +53,8 @@ _ADVICE = {
     "RequestTimeTooSkewed": "set the clock of this machine",
     "SignatureDoesNotMatch": "check `secret_key`",
 }
+# Only a store names its answers so; a server in between says 404 without a word, too.
+_STORES_OWN = frozenset({"x-amz-id-2", "x-amz-request-id", "x-cos-request-id", "x-obs-request-id", "x-oss-request-id"})
 _OWN_HEADERS = frozenset({"content-disposition", "content-encoding", "content-language"})
 _METADATA = "x-amz-meta-"
 _ENCRYPTED = "x-amz-server-side-encryption"
@@ -106,23 +108,25 @@ def _kind(status: int, code: str) -> Kind:
     return Kind.FINAL if is_final else Kind.PASSING
 
 
-def is_missing(answer: Answer) -> bool:
-    """Tell whether the store itself says that there is no such object.
+def is_not_found(answer: Answer, code: str, *, is_bare_enough: bool) -> bool:
+    """Tell whether the store itself says that something is not there, in the words of the code.
 
-    A bucket that is not there is another matter, and so is the page of a server in between.
+    Another code is another matter, and so is the 404 of a server in between, with a page or without. One without a
+    word is a store's where its headers show it, or where `is_bare_enough`.
     """
-    return _is_not_found(answer, "NoSuchKey")
+    if is_bare_404(answer):
+        return is_bare_enough or is_stores_own(answer.headers)
+    return answer.status == HTTPStatus.NOT_FOUND and answer.is_whole and _error(answer.body)[0] == code
 
 
-def is_upload_gone(answer: Answer) -> bool:
-    """Tell whether the store says that there is no such upload in parts."""
-    return _is_not_found(answer, "NoSuchUpload")
+def is_bare_404(answer: Answer) -> bool:
+    """Tell whether an answer is a 404 that says nothing more, as some stores give it for what is not there."""
+    return answer.status == HTTPStatus.NOT_FOUND and answer.is_whole and not answer.body.strip()
 
 
-def _is_not_found(answer: Answer, code: str) -> bool:
-    if answer.status != HTTPStatus.NOT_FOUND or not answer.is_whole:
-        return False
-    return not answer.body.strip() or _error(answer.body)[0] == code
+def is_stores_own(headers: Mapping[str, str]) -> bool:
+    """Tell whether an answer shows that it is a store's, and no other server's."""
+    return not _STORES_OWN.isdisjoint(headers)
 
 
 def _not_said(answer: Answer, code: str) -> str:

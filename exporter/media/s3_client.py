@@ -12,13 +12,17 @@ from exporter.errors import StoreRefused, StoreShut, StoreUnavailable
 from exporter.media.connection import Admit, Answer, Broken, Connection, Outgoing, Timeouts, printable
 from exporter.media.pace import Pace
 from exporter.media.s3_address import S3Address, encoded, query_of
-from exporter.media.s3_answer import Kind, Setback, setback_of
+from exporter.media.s3_answer import Kind, Setback, is_not_found, setback_of
 from exporter.media.signature import EMPTY_PAYLOAD_SHA256, UNSIGNED_PAYLOAD, Signer, Unsigned
 
 _DOUBTFUL_TRIES = 3
 _TRIES_BEFORE_ANY_ANSWER = 4  # it is rather not there, or another place, than in trouble
 
 Result = TypeVar("Result")
+
+
+def _nobody_asks() -> None:
+    """Take no notice of a lost answer."""
 
 
 @dataclass(frozen=True)
@@ -62,23 +66,33 @@ class S3Request:
 
 
 class S3Client:
-    """Asks one bucket. Thread-safe: each thread has connections of its own. Without a signer it asks as anybody."""
+    """Asks one bucket. Thread-safe: each thread has connections of its own. Without a signer it asks as anybody.
+
+    `is_absence_bare`: the store is known to say of what is not there 404, and not a word more.
+    """
 
     def __init__(self, address: S3Address, signer: Signer | None, pace: Pace, patience: Patience) -> None:
         self.address = address
         self.patience = patience
+        self.is_absence_bare = False
         self._signer = signer
         self._pace = pace
         self._own = threading.local()
         self._has_answered = False
 
-    def ask(self, request: S3Request, judge: Callable[[Answer], Result | Setback]) -> Result:
+    def ask(
+        self,
+        request: S3Request,
+        judge: Callable[[Answer], Result | Setback],
+        lost: Callable[[], None] = _nobody_asks,
+    ) -> Result:
         """Return what `judge` makes of the answer; a Setback is tried again where that may help.
 
-        Raises StoreUnavailable or StoreRefused when it did not.
+        `lost` is told of each try that may have been done although no answer came. Raises StoreUnavailable or
+        StoreRefused when it did not help.
         """
         attempt = 1
-        while isinstance(outcome := self._tried(request, judge), Setback):
+        while isinstance(outcome := self._tried(request, judge, lost), Setback):
             if outcome.kind is Kind.THROTTLED:
                 self._pace.slow_down(outcome.wait_seconds)
             if not self._may_try_again(outcome.kind, attempt):
@@ -99,6 +113,14 @@ class S3Client:
         """Return what an answer with an unwanted status stands for."""
         return setback_of(answer, self.patience.clock())
 
+    def is_missing(self, answer: Answer) -> bool:
+        """Tell whether the store says that there is no such object."""
+        return is_not_found(answer, "NoSuchKey", is_bare_enough=self.is_absence_bare)
+
+    def is_upload_gone(self, answer: Answer) -> bool:
+        """Tell whether the store says that there is no such upload in parts."""
+        return is_not_found(answer, "NoSuchUpload", is_bare_enough=self.is_absence_bare)
+
     def _may_try_again(self, kind: Kind, attempt: int) -> bool:
         if kind is Kind.DOUBTFUL:
             return attempt < min(_DOUBTFUL_TRIES, self.patience.attempts)
@@ -107,7 +129,9 @@ class S3Client:
         )
         return kind in (Kind.PASSING, Kind.THROTTLED) and attempt < attempts
 
-    def _tried(self, request: S3Request, judge: Callable[[Answer], Result | Setback]) -> Result | Setback:
+    def _tried(
+        self, request: S3Request, judge: Callable[[Answer], Result | Setback], lost: Callable[[], None]
+    ) -> Result | Setback:
         self._pace.take_turn()
         try:
             outgoing = self._outgoing(request)
@@ -115,6 +139,8 @@ class S3Client:
             return Setback(str(error))
         answer = self._connection(request).send(outgoing)
         if isinstance(answer, Broken):
+            if answer.may_be_done:
+                lost()
             return Setback(answer.text, Kind.PASSING if answer.may_pass else Kind.FINAL)
         self._has_answered = True
         return judge(answer)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 from exporter.media.connection import ANSWER_LIMIT_BYTES, Answer
-from exporter.media.s3_answer import Kind, Setback, head_of, is_missing
+from exporter.media.s3_answer import Kind, Setback, head_of
 from exporter.media.s3_checks import Checks
 from exporter.media.s3_client import S3Client
 from exporter.media.store import ObjectHead, StoredObject
@@ -37,7 +37,7 @@ class Reading:
 
     def judge(self, answer: Answer) -> StoredObject | ObjectHead | Setback | None:
         """Return the object, if these are its bytes."""
-        if is_missing(answer):
+        if self._client.is_missing(answer):
             return None
         if answer.status != HTTPStatus.OK:
             return self._client.unwanted(answer)
@@ -91,7 +91,7 @@ class PartReading:
         """Return the part, if it is the one that was asked for."""
         if answer.status == HTTPStatus.OK and not answer.is_whole:
             return Setback("it gives no parts of objects", Kind.FINAL)
-        if is_missing(answer) or answer.status in (
+        if self._client.is_missing(answer) or answer.status in (
             HTTPStatus.PRECONDITION_FAILED,
             HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
         ):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from enum import Enum, auto
+from functools import partial
 from http import HTTPStatus
 
 from exporter.errors import MediaStoreError, StoreUnavailable
@@ -13,12 +14,14 @@ from exporter.media.listing import Lister
 from exporter.media.multipart import MultipartUpload, OwnUploads
 from exporter.media.object_headers import content_md5, headers_of
 from exporter.media.s3_address import S3Address
-from exporter.media.s3_answer import Kind, Setback, error_within, head_of, is_missing, parsed, text_of
+from exporter.media.s3_answer import Kind, Setback, error_within, head_of, is_stores_own, parsed, text_of
 from exporter.media.s3_checks import Checks
 from exporter.media.s3_client import S3Client, S3Request
 from exporter.media.s3_reading import PartReading, Reading
 from exporter.media.s3_writing import Writing
+from exporter.media.sent_parts import PartEtags, SentParts
 from exporter.media.store import Acl, Listed, ObjectHead, Put, Source, StoredObject
+from exporter.media.sums import WrongBytes
 
 LEAST_PART_BYTES = 8 * 1024 * 1024
 MOST_PARTS = 900
@@ -30,7 +33,6 @@ LARGEST_COPY_BYTES = 5 * 1024**3
 _MEBIBYTE = 1024 * 1024
 _EVERYBODY = "/global/AllUsers"
 _READING = ("READ", "FULL_CONTROL")
-_STORES_OWN = "x-amz-request-id"
 _GONE = frozenset({HTTPStatus.OK, HTTPStatus.NO_CONTENT})
 
 
@@ -53,6 +55,7 @@ class S3Store:
         self._checks = checks
         self._uploads = uploads or OwnUploads(client.patience.clock)
         self._least_part_bytes = least_part_bytes
+        self._part_etags = PartEtags(checks.is_etag_md5, checks.is_etag_md5)
         self._lister = Lister(client)
         self._copies = True
 
@@ -100,13 +103,20 @@ class S3Store:
             self._check_size(put.key, len(body), etag)
 
     def put_parts(self, put: Put, size_bytes: int, parts: Iterator[bytes]) -> None:
-        """Write a large object from parts that come in order; what was begun is given up when one of them fails."""
-        with MultipartUpload(self.client, put, self._uploads) as upload:
+        """Write a large object from parts that come in order, and be sure that the store holds these bytes.
+
+        What was begun is given up when one of them fails. Where neither the store's checks nor its ETags prove the
+        bytes, they are read again, as much as a part at a time. Raises WrongBytes where they are others.
+        """
+        sent = SentParts(self._checks, self._part_etags)
+        with MultipartUpload(self.client, put, self._uploads, sent) as upload:
             for part in parts:
                 upload.add(part)
                 del part  # which would stay while the next one is read
             etag = upload.complete()
-        self._check_size(put.key, size_bytes, etag)
+        head = self._check_size(put.key, size_bytes, etag)
+        if not sent.is_proven_by(etag or head.etag, is_surely_ours=upload.is_surely_ours):
+            self._read_again(put.key, sent, head, etag)
 
     def part_size(self, size_bytes: int) -> int:
         """Return how large the parts of an object are: whole MiB."""
@@ -150,6 +160,8 @@ class S3Store:
 
     def set_acl(self, key: str, acl: Acl) -> bool:
         """Change who may read an object; False where the store will not do that by itself."""
+        if not self._checks.changes_acl:
+            return False
         request = S3Request("PUT", key, query=(("acl", ""),), headers={"x-amz-acl": acl})
         return self.client.ask(request, self._judge_acl_set)
 
@@ -170,16 +182,26 @@ class S3Store:
             if head is not None and etag and head.etag == etag:
                 self.delete(key)
 
-    def _check_size(self, key: str, size_bytes: int, etag: str) -> None:
+    def _read_again(self, key: str, sent: SentParts, head: ObjectHead, etag: str) -> None:
+        read = partial(self.get_range, key, head=head)
+        try:
+            if not sent.is_read_by(read, etag or head.etag):
+                raise WrongBytes(f"{self.address.name}: {printable(key)} holds other bytes than it was sent")
+        except MediaStoreError:
+            self._drop(key, etag)
+            raise
+
+    def _check_size(self, key: str, size_bytes: int, etag: str) -> ObjectHead:
         head = self.head(key)
         if head is None or head.size_bytes != size_bytes:
             self._drop(key, etag)
             there = "is not there" if head is None else f"has {head.size_bytes} bytes instead of {size_bytes}"
             raise StoreUnavailable(f"{self.address.name}: {printable(key)} {there} after it was written")
+        return head
 
     def _judge_head(self, answer: Answer) -> ObjectHead | Setback | _Absence:
-        if is_missing(answer):
-            return _Absence.CERTAIN if _STORES_OWN in answer.headers else _Absence.DOUBTFUL
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return _Absence.CERTAIN if is_stores_own(answer.headers) else _Absence.DOUBTFUL
         if answer.status != HTTPStatus.OK:
             return self.client.unwanted(answer)
         head = head_of(answer.headers)
@@ -197,7 +219,7 @@ class S3Store:
 
     def _not_copied(self, answer: Answer) -> Setback | None:
         setback = self.client.unwanted(answer)
-        if is_missing(answer) or answer.status == HTTPStatus.PRECONDITION_FAILED:
+        if self.client.is_missing(answer) or answer.status == HTTPStatus.PRECONDITION_FAILED:
             return None  # the object is no longer what it was; whoever reads it now will see
         if setback.kind is not Kind.FINAL:
             return setback
@@ -205,7 +227,7 @@ class S3Store:
         return None
 
     def _judge_deletion(self, answer: Answer) -> Setback | None:
-        return None if answer.status in _GONE or is_missing(answer) else self.client.unwanted(answer)
+        return None if answer.status in _GONE or self.client.is_missing(answer) else self.client.unwanted(answer)
 
     def _judge_acl_set(self, answer: Answer) -> bool | Setback:
         if answer.status == HTTPStatus.OK:

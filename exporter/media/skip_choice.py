@@ -45,7 +45,7 @@ class Knowledge:
             )
         is_listed = choice is SkipBy.LIST or (choice is None and holds_anything)
         return Skipping(
-            whole_key=self.placing.key,
+            placing=self.placing,
             troubles_of=lambda keys: self.record.troubles_of(self.destination_name, keys),
             hidden_of=lambda keys: self.record.hidden_of(self.destination_name, keys),
             known=known,

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from exporter.ledger.media_record import IdRange, Trouble
-from exporter.ledger.names import REOPENED
 from exporter.mastodon.attachments import MediaObject
+from exporter.media.placing import Placing
 from exporter.media.store import Listed
 
 MARGIN_SECONDS = 6 * 3600.0
@@ -36,14 +36,13 @@ class Check(StrEnum):
     """Whether the destination has it, and of the size that it must have."""
     CONTENT = "content"
     """Whether it is the same at both places, as far as that can be told without reading it."""
-    ACCESS = "access"
-    """Whether it has the right size, and those may read it who should, and nobody else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
     """An object that may have to be copied. `listed` is what a listing of the destination tells of it.
 
+    `is_access_in_doubt`: even where it need not be copied, others may read it than should.
     `is_wrong`: what the destination has under its key, if no check finds it right, must not stay as it is.
     `is_counted`: the run has counted it before it was cut short.
     """
@@ -51,6 +50,7 @@ class Open:
     media_object: MediaObject
     check: Check = Check.NOTHING
     listed: Listed | None = None
+    is_access_in_doubt: bool = False
     is_wrong: bool = False
     is_counted: bool = False
 
@@ -59,7 +59,7 @@ class Open:
 class PageLook:
     """What is known of the objects of a page before any of them is asked for: how many are there, and the others.
 
-    `hidden` are the keys of those that were written so that nobody may read them.
+    `hidden` are the keys of those that were hidden when they were seen to the last time.
     """
 
     present: int
@@ -82,15 +82,20 @@ class KnownRanges:
 
     def read_at(self, record_id: int) -> float | None:
         """Return when a row was read; None where it was not."""
+        seen = self.range_of(record_id)
+        return seen.read_timestamp_seconds if seen else None
+
+    def range_of(self, record_id: int) -> IdRange | None:
+        """Return the range that has a row; None where it was not seen to."""
         place = bisect_left(self._lasts, record_id)
         if place == len(self._ranges) or record_id <= self._ranges[place].after:
             return None
-        return self._ranges[place].read_timestamp_seconds
+        return self._ranges[place]
 
     def cover(self, ids: IdRange) -> bool:
-        """Tell whether all rows of a range were seen to."""
-        place = bisect_left(self._lasts, ids.last)
-        return place < len(self._ranges) and self._ranges[place].after <= ids.after
+        """Tell whether all rows of a range were seen to, under the same ACLs."""
+        seen = self.range_of(ids.last)
+        return seen is not None and seen.after <= ids.after and seen.acls == ids.acls
 
     def __bool__(self) -> bool:
         return bool(self._ranges)
@@ -102,10 +107,11 @@ class Skipping:
 
     `known` gives the ranges of a class by part (local, remote, all); they are believed where `trusts_ledger`. What
     they do not tell is looked up in the `listing`, or asked for one by one where `asks_for_each`, else it is copied.
-    `whole_key` gives the key in the destination, `hidden_of` those of some keys that nobody may read there.
+    `placing` tells where objects are to lie, and who may read them there; `hidden_of` gives those of some keys that
+    were hidden when they were seen to the last time.
     """
 
-    whole_key: Callable[[MediaObject], str]
+    placing: Placing
     troubles_of: Callable[[Sequence[str]], Mapping[str, Trouble]]
     hidden_of: Callable[[Sequence[str]], frozenset[str]] = lambda _keys: frozenset()
     known: Mapping[tuple[str, str], KnownRanges] = field(default_factory=dict)
@@ -134,7 +140,7 @@ class Skipping:
     def _listed(self, objects: Sequence[MediaObject]) -> Mapping[str, Listed]:
         if self.listing is None:
             return {}
-        keys = [self.whole_key(one) for one in objects if not self.trusts_ledger or self._read_at(one) is None]
+        keys = [self.placing.key(one) for one in objects if self._seen(one) is None]
         return self.listing(keys) if keys else {}
 
     def _judged(
@@ -144,47 +150,56 @@ class Skipping:
         is_hidden: bool,
         listed: Mapping[str, Listed],
     ) -> Open | None:
-        if trouble is not None and (trouble.is_wrong or trouble.result == REOPENED):
+        if trouble is not None:  # what lies there may be what was left of a failure
             return Open(one, is_wrong=trouble.is_wrong)
-        is_known, is_unchanged = self._known(one)
-        # Who was suspended since is to be hidden here too, and who is suspended no more is to be seen. What this
-        # program has not put there, others may have made public.
-        is_access_in_doubt = is_hidden is not one.attachment.is_private
-        if self.trusts_ledger and is_known and not is_access_in_doubt:
-            return self._judged_by_ledger(one, is_unchanged=is_unchanged, is_in_trouble=trouble is not None)
-        check = Check.ACCESS if is_access_in_doubt else Check.SIZE
-        if self.asks_for_each or (self.trusts_ledger and is_known):
-            return Open(one, check, is_wrong=is_access_in_doubt)
-        line = listed.get(self.whole_key(one))
-        if line is None:
+        line = listed.get(self.placing.key(one))
+        check = self._check(one, line)
+        if check is Check.NOTHING:
             return Open(one)
-        if is_access_in_doubt or not has_size_told(one, line.size_bytes):
-            return Open(one, check, line, is_wrong=is_access_in_doubt)
-        return None
-
-    def _judged_by_ledger(self, one: MediaObject, *, is_unchanged: bool, is_in_trouble: bool) -> Open | None:
-        if is_in_trouble:
-            return Open(one)
-        if is_unchanged:
+        is_in_doubt = self._is_access_in_doubt(one, is_hidden=is_hidden)
+        if check is None and not is_in_doubt:
             return None
-        return Open(one, Check.CONTENT)
+        return Open(one, check or Check.SIZE, line, is_access_in_doubt=is_in_doubt, is_wrong=is_in_doubt)
 
-    def _known(self, one: MediaObject) -> tuple[bool, bool]:
-        """Return whether the row of an object was seen to, and whether its file is the same since."""
-        read_at = self._read_at(one)
-        if read_at is None:
-            return False, False
-        changed_at = one.attachment.updated_timestamp_seconds
-        return True, changed_at is None or changed_at < read_at - MARGIN_SECONDS
+    def _check(self, one: MediaObject, line: Listed | None) -> Check | None:
+        """Return what has to be asked before an object is copied; None where it is there."""
+        seen = self._seen(one)
+        if seen is not None:
+            return None if _is_unchanged(one, seen) else Check.CONTENT
+        if self.asks_for_each:
+            return Check.SIZE
+        if line is None:
+            return Check.NOTHING
+        return None if has_size_told(one, line.size_bytes) else Check.SIZE
 
-    def _read_at(self, one: MediaObject) -> float | None:
+    def _is_access_in_doubt(self, one: MediaObject, *, is_hidden: bool) -> bool:
+        if not self.placing.sends_acls:
+            return False
+        told = self._told(one)
+        if told is not None and told.acls != self.placing.acls:
+            return True
+        if self._seen(one) is None:  # others may have made public what is not for everybody
+            return is_hidden or one.attachment.is_private
+        # Who was suspended since is to be hidden here too, and who is suspended no more is to be seen.
+        return is_hidden is not self.placing.hides(one)
+
+    def _seen(self, one: MediaObject) -> IdRange | None:
+        """Return the rows that were seen to with that of an object, where that is believed."""
+        return self._told(one) if self.trusts_ledger else None
+
+    def _told(self, one: MediaObject) -> IdRange | None:
         attachment = one.attachment
-        times = (
-            ranges.read_at(attachment.record_id)
+        found = (
+            ranges.range_of(attachment.record_id)
             for part in ("all", "remote" if attachment.is_remote else "local")
             if (ranges := self.known.get((attachment.media_class, part)))
         )
-        return max((time for time in times if time is not None), default=None)
+        return max(filter(None, found), key=lambda ids: ids.read_timestamp_seconds, default=None)
+
+
+def _is_unchanged(one: MediaObject, seen: IdRange) -> bool:
+    changed_at = one.attachment.updated_timestamp_seconds
+    return changed_at is None or changed_at < seen.read_timestamp_seconds - MARGIN_SECONDS
 
 
 def has_size_told(media_object: MediaObject, size_bytes: int) -> bool:

@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from exporter.config.media_model import AclChoice
-from exporter.errors import MediaStoreError, StoreRefused
+from exporter.errors import MediaStoreError, StoreRefused, StoreUnavailable
 from exporter.media.connection import Answer
 from exporter.media.object_headers import content_md5, headers_of
 from exporter.media.placing import whole_key
-from exporter.media.s3_answer import Kind, Setback, is_missing
+from exporter.media.s3_answer import Kind, Setback, is_bare_404
 from exporter.media.s3_checks import Checks
 from exporter.media.s3_client import S3Request
 from exporter.media.s3_store import S3Store
-from exporter.media.store import MASTODON_CACHE_CONTROL, Acl, Put, StoredObject
+from exporter.media.store import MASTODON_CACHE_CONTROL, Acl, ObjectHead, Put, StoredObject
 
 _CONTENT_TYPE = "image/png"
 _BODY_BYTES = 64
@@ -53,8 +53,9 @@ def probe_destination(store: S3Store, prefix: str, choice: AclChoice) -> Abiliti
         is_etag_md5 = probe.read_back()
         refuses_wrong_md5 = probe.refuses_wrong_md5()
         takes_acl = probe.takes_acl(choice)
-        checks = Checks(is_etag_md5, refuses_wrong_md5, shows_acl=takes_acl and probe.shows_acl)
-        notes = (probe.note_on_acls(choice, takes_acl=takes_acl), *probe.notes())
+        changes_acl = takes_acl and probe.changes_acl(choice)
+        checks = Checks(is_etag_md5, refuses_wrong_md5, takes_acl and probe.shows_acl, changes_acl)
+        notes = (*probe.notes_on_acls(choice, takes_acl=takes_acl, changes_acl=changes_acl), *probe.notes())
         abilities = Abilities(takes_acl, checks, notes)
     except MediaStoreError:
         with suppress(MediaStoreError):  # what is told is the first trouble
@@ -73,7 +74,8 @@ def _probe_absence(store: S3Store, key: str) -> tuple[str, ...]:
             return Setback("it answers with an object where there can be none", Kind.FINAL)
         setback = store.client.unwanted(answer)
         is_forbidden = answer.status == HTTPStatus.FORBIDDEN and setback.code in ("", "AccessDenied")
-        return is_missing(answer) or (False if is_forbidden else setback)
+        store.client.is_absence_bare = is_bare_404(answer)
+        return store.client.is_missing(answer) or (False if is_forbidden else setback)
 
     if store.client.ask(S3Request("GET", key), judge):
         return ()
@@ -104,7 +106,7 @@ class _Probe:
             raise StoreRefused(f"{self.store.address.name} does not give back what it was given; it cannot be trusted")
         if head.size_bytes != len(self.body):
             raise StoreRefused(f"{self.store.address.name} tells a wrong size of an object; it cannot be trusted")
-        self.keeps_headers = (head.content_type, head.cache_control) == (_CONTENT_TYPE, MASTODON_CACHE_CONTROL)
+        self.keeps_headers = _are_headers_ours(head)
         return head.etag.lower() == hashlib.md5(self.body, usedforsecurity=False).hexdigest()
 
     def refuses_wrong_md5(self) -> bool:
@@ -120,8 +122,27 @@ class _Probe:
         wanted = (Acl.PRIVATE,) if choice is AclChoice.PRIVATE else (Acl.PUBLIC_READ, Acl.PRIVATE)
         return all(self._takes(acl, choice) for acl in wanted)
 
-    def note_on_acls(self, choice: AclChoice, *, takes_acl: bool) -> str:
-        """Return what becomes of ACLs in this store, in a sentence."""
+    def changes_acl(self, choice: AclChoice) -> bool:
+        """Tell whether the store changes the ACL of an object, and nothing else.
+
+        One that does not know what it is asked may take it for a new object without bytes.
+        """
+        wanted = Acl.PRIVATE if choice is AclChoice.PRIVATE else Acl.PUBLIC_READ  # what was written last is private
+        try:
+            is_taken = self.store.set_acl(self.key, wanted)
+        except StoreUnavailable:  # some say so where they do not know what it is
+            is_taken = False
+        return is_taken and self._is_as_written() and (not self.shows_acl or self.store.acl_of(self.key) is wanted)
+
+    def notes_on_acls(self, choice: AclChoice, *, takes_acl: bool, changes_acl: bool) -> tuple[str, ...]:
+        """Return what becomes of ACLs in this store, in sentences."""
+        note = self._note_on_acls(choice, takes_acl=takes_acl)
+        if changes_acl or not takes_acl:
+            return (note,)
+        stuck = f"{self.store.address.name} changes no ACL of an object that is there; such objects are put once more"
+        return note, stuck
+
+    def _note_on_acls(self, choice: AclChoice, *, takes_acl: bool) -> str:
         name = self.store.address.name
         if takes_acl:
             shows = "shows them" if self.shows_acl else "does not show them, so that nobody can tell whether they hold"
@@ -145,6 +166,12 @@ class _Probe:
             return (f"a small object was written to try the store, and stays there: {error}",)
         return _probe_absence(self.store, self.key)
 
+    def _is_as_written(self) -> bool:
+        found = self.store.get(self.key, len(self.body), lambda _: None)
+        if not isinstance(found, StoredObject) or found.body != self.body:
+            return False
+        return not self.keeps_headers or _are_headers_ours(found.head)
+
     def _judge_wrong_md5(self, answer: Answer) -> bool | Setback:
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
             return self.store.client.unwanted(answer)
@@ -163,3 +190,7 @@ class _Probe:
 
     def _put(self, acl: Acl | None) -> Put:
         return Put(self.key, _CONTENT_TYPE, MASTODON_CACHE_CONTROL, acl)
+
+
+def _are_headers_ours(head: ObjectHead) -> bool:
+    return (head.content_type, head.cache_control) == (_CONTENT_TYPE, MASTODON_CACHE_CONTROL)

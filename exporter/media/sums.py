@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum, auto
 
 from exporter.errors import StoreUnavailable
@@ -16,7 +16,7 @@ _SUM_OF_SUMS = re.compile(r"([0-9a-f]{32})-([1-9][0-9]{0,4})")
 
 
 class WrongBytes(StoreUnavailable):
-    """What came of an object is not what its source tells of."""
+    """What came of an object, or what is there now of it, is not what its source has."""
 
 
 class Verdict(Enum):
@@ -69,13 +69,23 @@ def part_sizes(head: ObjectHead) -> tuple[int, ...]:
     return tuple(size for size in sizes if size and -(-head.size_bytes // size) == count)
 
 
+def sum_of_sums(part_md5s: Sequence[bytes]) -> str:
+    """Return what S3 calls an object that was written in parts."""
+    return f"{hashlib.md5(b''.join(part_md5s), usedforsecurity=False).hexdigest()}-{len(part_md5s)}"
+
+
+def is_sum_of_sums(etag: str) -> bool:
+    """Tell whether an ETag looks like that of an object that was written in parts."""
+    return _SUM_OF_SUMS.fullmatch(etag.lower()) is not None
+
+
 def _parts_told(head: ObjectHead) -> int | None:
     match = None if head.is_etag_opaque else _SUM_OF_SUMS.fullmatch(head.etag.lower())
     return int(match[2]) if match else None
 
 
 class _SumOfSums:
-    """The MD5 of the MD5s of parts, which is what S3 calls an object that was written in parts."""
+    """The MD5 of the MD5s of parts, of bytes that come in pieces of other sizes."""
 
     def __init__(self, part_bytes: int) -> None:
         self._part_bytes = part_bytes
@@ -93,7 +103,7 @@ class _SumOfSums:
     def etag(self) -> str:
         if self._room_bytes < self._part_bytes:
             self._end_part()
-        return f"{hashlib.md5(b''.join(self._sums), usedforsecurity=False).hexdigest()}-{len(self._sums)}"
+        return sum_of_sums(self._sums)
 
     def _cut(self, piece: memoryview) -> Iterator[memoryview]:
         while len(piece):

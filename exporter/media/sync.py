@@ -144,13 +144,14 @@ class _Running:
         fresh = [one for one in page.attachments if done.read_at(one.record_id) is None]
         look = self._sync.skipping.look(_objects(fresh))
         again = self._again(page, done)
-        is_done = done.cover(page.ids)
+        ids = replace(page.ids, acls=self._sync.skipping.placing.acls)
+        is_done = done.cover(ids)
         begun = RangeResult(
             scope,
             rows=len({one.record_id for one in fresh}),
             objects={MediaResult.PRESENT: look.present} if look.present else {},
-            page=None if is_done else page.ids,
-            finished=None if is_done else page.finished,
+            page=None if is_done else ids,
+            finished=None if is_done or page.finished is None else ids,
         )
         self._watcher.told(page.media_class, look.present, 0)
         self._hand_out(begun, look.with_more(again))

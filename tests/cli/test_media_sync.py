@@ -195,7 +195,8 @@ def test_only_what_was_written_since_a_moment_is_looked_at(world: World) -> None
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--since", "yesterday"), ("--limit", "-1"), ("--only", "users"), ("--local-only", "--remote-only"),
+    [("--since", "yesterday"), ("--since", "0001-01-01T00:00+09:00"), ("--limit", "-1"), ("--only", "users"),
+     ("--local-only", "--remote-only"),
      ("--skip-by", "luck")],
 )  # fmt: skip
 def test_what_is_not_clear_is_used_wrongly(world: World, arguments: tuple[str, ...]) -> None:

@@ -220,6 +220,8 @@ def test_a_database_that_does_not_run_is_told_in_a_sentence(world: World) -> Non
     refused = world.run("media", "sync", "--yes", database={"url": url})
     assert refused.output == ""
     check_sentence(refused, f"port {port} failed: Connection refused")
+    in_json = world.run("media", "sync", "--yes", "--format", "json", database={"url": url})
+    check_refused(in_json, f"port {port} failed: Connection refused")
 
 
 def check_refused(refused: Ended, words: str) -> None:

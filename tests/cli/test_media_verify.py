@@ -213,6 +213,17 @@ def test_a_deep_look_without_the_right_to_write_leaves_out_who_may_read(world: W
     assert "who may read the objects is not looked at" in ended.errors
 
 
+def test_a_deep_look_at_a_store_that_shows_no_acls_says_that_it_leaves_them_out(world: World) -> None:
+    ended = verify(world, "--deep")  # SeaweedFS takes ACLs, and shows none
+    assert ended.code == 0, ended.errors
+    assert "who may read the objects is not looked at" in ended.errors
+    assert "does not show them" in ended.errors
+    settings = {"endpoint": world.before_destination.endpoint, "bucket": world.destination.name}
+    keys = {"access_key": OWNER.access, "secret_key": OWNER.secret, "prefix": world.destination_prefix}
+    world.media = {"destination": {**settings, **keys, "acl": "none"}}
+    assert "is not looked at" not in verify(world, "--deep").errors
+
+
 def test_ctrl_c_ends_it_at_once_even_while_a_store_is_silent(world: World, s3_servers: S3Servers) -> None:
     with (
         s3_servers.destination.frozen(),

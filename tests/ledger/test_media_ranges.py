@@ -1,5 +1,6 @@
 """Which rows were seen to: whatever comes in whatever order, each row is told once, and as old as it is."""
 
+from dataclasses import replace
 from itertools import count, pairwise
 from pathlib import Path
 
@@ -144,3 +145,16 @@ def test_each_row_is_told_once_and_as_old_as_its_last_run_found_it(
     by_row = {row: seen.read_timestamp_seconds for seen in told for row in range(seen.after + 1, seen.last + 1)}
     assert by_row.keys() == found.keys()
     assert all(oldest[row] <= read <= found[row] for row, read in by_row.items())
+
+
+def test_what_one_run_found_under_two_kinds_of_acls_stays_two_ranges(ledger: Ledger, tmp_path: Path) -> None:
+    under = [replace(ids(0, 5), acls="a"), replace(ids(5, 9), acls="b"), replace(ids(9, 12), acls="b")]
+    with ledger.start(MEDIA_SYNC) as job:
+        for one in under:
+            MediaRun(job).write([RangeResult(ACCOUNTS, 1, page=one, finished=one)])
+        whole = (under[0], replace(ids(5, 12), acls="b"))
+        assert MediaRun(job).done(ACCOUNTS) == whole
+        assert MediaRecord(tmp_path).finished(ACCOUNTS) == whole
+        anew = replace(ids(3, 7), acls="a")
+        MediaRun(job).write([RangeResult(ACCOUNTS, 1, finished=anew)])
+    assert MediaRecord(tmp_path).finished(ACCOUNTS) == (replace(ids(0, 7), acls="a"), replace(ids(7, 12), acls="b"))

@@ -34,6 +34,8 @@ class MemoryStore:
     broken: dict[str, MediaStoreError] = field(default_factory=dict)
     copies_inside: bool = False
     changes_acl: bool = True
+    shows_acl: bool = True
+    damages_on_acl: bool = False
     before_get: Callable[[str], None] = lambda _key: None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -94,12 +96,13 @@ class MemoryStore:
 
     def acl_of(self, key: str) -> Acl | None:
         self._note("ACL", key)
-        return self.kept[key].put.acl
+        return self.kept[key].put.acl if self.shows_acl else None
 
     def set_acl(self, key: str, acl: Acl) -> bool:
         self._note("SET ACL", key)
         if self.changes_acl:
-            self.kept[key] = replace(self.kept[key], put=replace(self.kept[key].put, acl=acl))
+            body = b"" if self.damages_on_acl else self.kept[key].body
+            self.kept[key] = Kept(body, replace(self.kept[key].put, acl=acl))
         return self.changes_acl
 
     def list_from(self, prefix: str, after: str = "") -> Iterator[Listed]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import unquote
 
+LARGE_BYTES = 32 * 1024 * 1024
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(200)
 
 
@@ -48,6 +49,7 @@ class RemoteHost:
             self.asked.append(path)
             behaviours: dict[str, Callable[[socket.socket], None]] = {
                 "drip.png": self._drip,
+                "large.png": _send_large,
                 "cut.png": lambda to: to.sendall(_head(200, "OK", 1000) + PNG),
                 "silent.png": lambda _to: time.sleep(20),
                 "unbounded.png": lambda to: to.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + PNG * 100),
@@ -63,6 +65,14 @@ class RemoteHost:
         while not self._is_closed.is_set():
             to.sendall(b"x")
             time.sleep(0.1)
+
+
+def _send_large(to: socket.socket) -> None:
+    to.sendall(_head(200, "OK", LARGE_BYTES) + PNG)
+    zeros = memoryview(bytes(64 * 1024))
+    left_bytes = LARGE_BYTES - len(PNG)
+    while left_bytes:
+        left_bytes -= to.send(zeros[:left_bytes])
 
 
 def _usual(name: str) -> bytes:

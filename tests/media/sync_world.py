@@ -49,6 +49,7 @@ class SyncWorld:
     now: float = 1_000_000.0
     source: MemoryStore = field(default_factory=MemoryStore)
     destination: MemoryStore = field(default_factory=MemoryStore)
+    placing: Placing = field(default_factory=Placing)
     pages_read: int = 0
     see_to: Callable[[Mover, Open], Outcome] = Mover.see_to
 
@@ -107,7 +108,7 @@ class SyncWorld:
         with closing(Ledger.open(self.folder)) as ledger, ledger.start(MEDIA_SYNC, "the same") as job:
             media_run = MediaRun(job)
             media_run.set_rows({"media_attachments": len(self.rows)})
-            knowledge = Knowledge(MediaRecord(self.folder), DESTINATION, self.destination, Placing())
+            knowledge = Knowledge(MediaRecord(self.folder), DESTINATION, self.destination, self.placing)
             mover = self._mover(stopping)
             sync = Sync(
                 knowledge.skipping(skip_by, [MediaClass.MEDIA_ATTACHMENTS]),
@@ -138,14 +139,14 @@ class SyncWorld:
             source=self.source,
             destination=self.destination,
             source_prefix="",
-            placing=Placing(),
+            placing=self.placing,
             budget=ByteBudget(MEMORY_BYTES),
             memory_bytes=MEMORY_BYTES,
             rows=self,
             stopping=stopping,
         )
-        comparing = Comparing(self.source, self.destination, "", Placing())
-        return Mover(comparing, Access(self.destination, Placing()), copying)
+        comparing = Comparing(self.source, self.destination, "", self.placing)
+        return Mover(comparing, Access(self.destination, self.placing), copying)
 
 
 class Broken:

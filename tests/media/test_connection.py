@@ -128,6 +128,7 @@ def test_an_answer_that_is_not_whole_is_none(
     server.script = script
     told = broken(connection.send(get(server)))
     assert told.may_pass
+    assert told.may_be_done
     assert words in told.text
 
 
@@ -253,12 +254,12 @@ def test_an_object_comes_whole_into_a_buffer_of_its_size(
 
 def test_nobody_who_listens_may_be_there_later(connection: Connection) -> None:
     told = broken(connection.send(Outgoing("GET", f"http://127.0.0.1:{free_port()}/", [])))
-    assert told == Broken("it takes no connection")
+    assert told == Broken("it takes no connection", may_be_done=False)
 
 
 def test_a_name_that_nobody_knows_may_be_known_later(connection: Connection) -> None:
     told = broken(connection.send(Outgoing("GET", "http://no-such-host.invalid/", [])))
-    assert told == Broken("its name cannot be resolved")
+    assert told == Broken("its name cannot be resolved", may_be_done=False)
 
 
 def test_a_certificate_that_cannot_be_trusted_stays_so(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -275,6 +275,41 @@ def test_what_the_destination_alone_has_is_present() -> None:
     assert world.destination.verbs("PUT") == []
 
 
+@pytest.mark.parametrize("acl", [Acl.PUBLIC_READ, None])
+def test_what_the_destination_alone_has_is_hidden_if_it_should_be(acl: Acl | None) -> None:
+    world = World(replace(LOCAL, is_private=True))
+    key = f"{FOLDER}/a.png"
+    world.destination.put(Put(f"new/{key}", "image/png", "", acl), b"png")
+    outcome = world.copy()
+    assert (outcome.result, outcome.hidden_key) == (MediaResult.PRESENT, key)
+    assert world.destination.kept[f"new/{key}"].put.acl is Acl.PRIVATE
+
+
+def test_what_the_destination_alone_has_and_will_not_hide_has_failed() -> None:
+    world = World(replace(LOCAL, is_private=True))
+    world.destination.put(Put(f"new/{FOLDER}/a.png", "image/png", "", Acl.PUBLIC_READ), b"png")
+    world.destination.changes_acl = False
+    outcome = world.copy()
+    assert (outcome.result, outcome.is_wrong, outcome.hidden_key) == (MediaResult.FAILED, False, None)
+    assert "who may read it cannot be changed" in outcome.detail
+
+
+def test_what_the_destination_alone_had_and_lost_with_a_change_of_its_acl_is_wrong() -> None:
+    world = World(replace(LOCAL, is_private=True))
+    world.destination.put(Put(f"new/{FOLDER}/a.png", "image/png", "", Acl.PUBLIC_READ), b"png")
+    world.destination.damages_on_acl = True
+    outcome = world.copy()
+    assert (outcome.result, outcome.is_wrong) == (MediaResult.FAILED, True)
+    assert "lost its bytes" in outcome.detail
+
+
+def test_a_store_that_tells_and_changes_no_acls_is_believed_to_have_what_is_public() -> None:
+    world = World()
+    world.destination.keep(f"new/{FOLDER}/a.png", b"written after the switch-over")
+    world.destination.changes_acl = False
+    assert world.copy().result is MediaResult.PRESENT
+
+
 def test_a_file_from_where_it_first_came_from_takes_the_place_of_a_missing_one() -> None:
     world = World(REMOTE)
     assert world.copy(Fetching(b"png")) == Outcome(MediaResult.REFETCHED, 3)

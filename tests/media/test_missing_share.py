@@ -37,6 +37,17 @@ def test_the_first_objects_decide_and_it_is_said_once() -> None:
     assert told_of(copied, copied, *[missing] * 100) == []
 
 
+@pytest.mark.parametrize(
+    ("before", "is_said"), [({"copied": 1000}, False), ({"copied": 30}, False), ({"copied": 5}, True), ({}, True)]
+)
+def test_what_was_found_before_a_run_was_cut_short_counts(before: dict[str, int], is_said: bool) -> None:
+    said: list[str] = []
+    share = MissingShare(said.append, before=before)
+    share.recorded([RangeResult(SCOPE, 1, {"missing": 200})])
+    share.judge()
+    assert bool(said) is is_said
+
+
 def test_it_is_said_before_the_run_is_over() -> None:
     said: list[str] = []
     followed: list[RangeResult] = []

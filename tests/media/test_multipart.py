@@ -1,6 +1,7 @@
 """Large objects in parts, in a real store and in one that fails under way."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from exporter.errors import StoreUnavailable
 from exporter.media.multipart import OwnUploads
 from exporter.media.s3_answer import parsed
+from exporter.media.s3_checks import Checks
 from exporter.media.s3_store import LEAST_PART_BYTES, S3Store
 from exporter.media.store import MASTODON_CACHE_CONTROL, Acl, Put
 from tests.media.asking import a_key, store_at, store_in
@@ -16,7 +18,10 @@ from tests.seaweedfs import S3Servers
 
 PART_BYTES = 5 * 1024 * 1024
 BEGUN = answer(200, b"<InitiateMultipartUploadResult><UploadId>u 1</UploadId></InitiateMultipartUploadResult>")
-COMPLETE = answer(200, b"<CompleteMultipartUploadResult><ETag>&quot;ours&quot;</ETag></CompleteMultipartUploadResult>")
+CHECKS = Checks(is_etag_md5=True, refuses_wrong_md5=True)
+TELLS_ONLY = Checks(is_etag_md5=True, refuses_wrong_md5=False)
+PROVES_NOTHING = Checks(is_etag_md5=False, refuses_wrong_md5=False)
+WITHOUT_READING = ["list", "begin", "part", "part", "complete", "head"]
 NOW = 1_700_000_000.0
 
 
@@ -158,7 +163,10 @@ class Uploads:
     def __init__(self, server: ScriptedStore) -> None:
         self.failures: dict[str, list[bytes]] = {}
         self.steps: list[str] = []
-        self.size_bytes = 0
+        self.parts: dict[str, bytes] = {}
+        self.part_etag: Callable[[bytes], str] = lambda _: "p&1"
+        self.etag: Callable[[list[bytes]], str] = lambda _: "ours"
+        self.alter: Callable[[bytes], bytes] = bytes
         server.script = self.answer
 
     def answer(self, asked: Asked) -> bytes:
@@ -168,22 +176,51 @@ class Uploads:
         if failures:
             return failures.pop(0) if len(failures) > 1 else failures[0]
         if step == "part":
-            self.size_bytes += len(asked.body)
+            return self._take(asked)
+        body, etag = b"".join(self.parts.values()), self.etag([*self.parts.values()])
         told = {
             "begin": BEGUN,
-            "part": answer(200, etag='"p&1"'),
-            "complete": COMPLETE,
-            "head": answer(200, bytes(self.size_bytes), etag='"ours"'),
+            "complete": answer(
+                200, f"<CompleteMultipartUploadResult><ETag>{etag}</ETag></CompleteMultipartUploadResult>".encode()
+            ),
+            "head": answer(200, body, etag=etag),
             "list": answer(200, b"<ListMultipartUploadsResult/>"),
+            "read": ranged(asked, body),
         }
         return told.get(step, answer(204))
+
+    def _take(self, asked: Asked) -> bytes:
+        self.parts[asked.path] = body = self.alter(asked.body)
+        return answer(200, etag=f'"{self.part_etag(body)}"')
+
+
+def ranged(asked: Asked, body: bytes) -> bytes:
+    start, _, end = asked.headers.get("range", "bytes=0-0").removeprefix("bytes=").partition("-")
+    part = body[int(start) : int(end) + 1]
+    return answer(206, part, content_range=f"bytes {start}-{end}/{len(body)}")
+
+
+def md5_of(body: bytes) -> str:
+    return hashlib.md5(body).hexdigest()
+
+
+def sum_of(parts: list[bytes]) -> str:
+    return f"{md5_of(b''.join(hashlib.md5(part).digest() for part in parts))}-{len(parts)}"
+
+
+def a_name(_: object) -> str:
+    return "0" * 32
+
+
+def damaged(body: bytes) -> bytes:
+    return b"!" + body[1:]
 
 
 def step_of(asked: Asked) -> str:
     if asked.method == "POST":
         return "begin" if "uploads" in asked.path else "complete"
-    names = {"PUT": "part", "DELETE": "abort" if "uploadId" in asked.path else "delete", "HEAD": "head", "GET": "list"}
-    return names[asked.method]
+    names = {"PUT": "part", "DELETE": "abort" if "uploadId" in asked.path else "delete", "HEAD": "head"}
+    return names.get(asked.method, "list" if "uploads" in asked.path else "read")
 
 
 def test_each_part_is_sent_with_its_md5_and_named_at_the_end(server: ScriptedStore) -> None:
@@ -232,11 +269,123 @@ def test_an_error_within_an_answer_of_status_200_is_one(server: ScriptedStore) -
         store_at(server).put_parts(a_put("a.mp4"), 6, cut(b"abcdef", 4))
 
 
-def test_an_upload_that_was_complete_although_its_answer_was_lost_is_complete(server: ScriptedStore) -> None:
+LOST = [b"", answer(500), answer(200, b"<Error><Code>InternalError</Code></Error>"), answer(200, b"<Comp")]
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_an_upload_that_was_complete_although_its_answer_was_lost_is_complete(
+    server: ScriptedStore, lost: bytes
+) -> None:
     uploads = Uploads(server)
-    uploads.failures["complete"] = [b"", error(404, "NoSuchUpload")]
+    uploads.failures["complete"] = [lost, error(404, "NoSuchUpload")]
+    store_at(server).put_parts(a_put("a.mp4"), 6, cut(b"abcdef", 4))
+    assert uploads.steps[-5:] == ["complete", "complete", "head", "read", "read"]
+    uploads.failures["complete"] = [lost, error(404, "NoSuchUpload")]
+    uploads.etag = sum_of
     store_at(server).put_parts(a_put("a.mp4"), 6, cut(b"abcdef", 4))
     assert uploads.steps[-3:] == ["complete", "complete", "head"]
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_what_was_there_before_is_not_taken_for_an_upload_whose_answer_was_lost(
+    server: ScriptedStore, lost: bytes
+) -> None:
+    uploads = Uploads(server)
+    uploads.failures["complete"] = [lost, error(404, "NoSuchUpload")]
+    uploads.alter = damaged
+    with pytest.raises(StoreUnavailable, match="holds other bytes than it was sent"):
+        store_at(server).put_parts(a_put("a.mp4"), 6, cut(b"abcdef", 4))
+    assert "delete" not in uploads.steps
+
+
+@pytest.mark.parametrize("first", [error(404, "NoSuchUpload"), error(400, "RequestTimeout")])
+def test_an_upload_that_somebody_else_has_given_up_is_not_complete(server: ScriptedStore, first: bytes) -> None:
+    uploads = Uploads(server)
+    uploads.failures["complete"] = [first, error(404, "NoSuchUpload")]
+    with pytest.raises(StoreUnavailable, match="NoSuchUpload"):
+        store_at(server).put_parts(a_put("a.mp4"), 6, cut(b"abcdef", 4))
+    assert "head" not in uploads.steps
+
+
+def test_a_part_that_the_store_holds_otherwise_is_sent_again(server: ScriptedStore) -> None:
+    uploads = Uploads(server)
+    uploads.part_etag, uploads.etag = md5_of, sum_of
+    arrived = iter([b"!bcd", b"abcd", b"!f", b"ef"])
+    uploads.alter = lambda _: next(arrived)
+    store_at(server, TELLS_ONLY).put_parts(a_put("a.mp4"), 6, cut(b"abcdef", 4))
+    assert uploads.steps == ["list", "begin", "part", "part", "part", "part", "complete", "head"]
+    assert b"".join(uploads.parts.values()) == b"abcdef"
+
+
+@pytest.mark.parametrize(
+    ("checks", "part_etag", "etag"),
+    [
+        (CHECKS, md5_of, sum_of),
+        (CHECKS, md5_of, lambda _: "ours"),
+        (CHECKS, lambda _: "p1", sum_of),
+        (TELLS_ONLY, md5_of, sum_of),
+        (PROVES_NOTHING, lambda _: "p1", lambda _: "ours"),
+        (PROVES_NOTHING, md5_of, sum_of),
+    ],
+)
+def test_a_large_object_that_the_store_holds_otherwise_is_taken_away(
+    server: ScriptedStore, checks: Checks, part_etag: Callable[[bytes], str], etag: Callable[[list[bytes]], str]
+) -> None:
+    uploads = Uploads(server)
+    uploads.alter, uploads.part_etag, uploads.etag = damaged, part_etag, etag
+    with pytest.raises(StoreUnavailable, match="holds other bytes than it was sent"):
+        store_at(server, checks).put_parts(a_put("a.mp4"), 6, cut(b"abcdef", 4))
+    assert uploads.steps[-3:] == ["read", "head", "delete"]
+
+
+def test_a_large_object_that_somebody_else_has_replaced_before_it_was_read_stays(server: ScriptedStore) -> None:
+    uploads = Uploads(server)
+    uploads.failures["read"] = [answer(412)]
+    uploads.failures["head"] = [answer(200, b"abcdef", etag="ours"), answer(200, b"abcdef", etag="theirs")]
+    with pytest.raises(StoreUnavailable, match="has changed"):
+        store_at(server, PROVES_NOTHING).put_parts(a_put("a.mp4"), 6, cut(b"abcdef", 4))
+    assert uploads.steps[-1] == "head"
+
+
+@pytest.mark.parametrize(
+    ("checks", "part_etag", "etag"),
+    [
+        (CHECKS, lambda _: "p1", lambda _: "ours"),
+        (TELLS_ONLY, md5_of, lambda _: "ours"),
+        (PROVES_NOTHING, md5_of, lambda _: "ours"),
+        (PROVES_NOTHING, lambda _: "p1", sum_of),
+    ],
+)
+def test_a_large_object_is_not_read_where_it_is_proven(
+    server: ScriptedStore, checks: Checks, part_etag: Callable[[bytes], str], etag: Callable[[list[bytes]], str]
+) -> None:
+    uploads = Uploads(server)
+    uploads.part_etag, uploads.etag = part_etag, etag
+    store_at(server, checks).put_parts(a_put("a.mp4"), 6, cut(b"abcdef", 4))
+    assert uploads.steps == WITHOUT_READING
+
+
+def test_a_large_object_that_nothing_proves_is_read_a_part_at_a_time(server: ScriptedStore) -> None:
+    Uploads(server)
+    store_at(server, PROVES_NOTHING).put_parts(a_put("a.mp4"), 6, cut(b"abcdef", 4))
+    read = [asked.headers["range"] for asked in server.asked if "range" in asked.headers]
+    assert read == ["bytes=0-3", "bytes=4-5"]
+
+
+@pytest.mark.parametrize(
+    ("part_etag", "etag"),
+    [(a_name, lambda _: "ours"), (lambda _: "p1", lambda _: f"{'0' * 32}-2"), (a_name, lambda _: f"{'0' * 32}-2")],
+)
+def test_a_store_whose_etags_of_parts_are_no_sums_is_found_out_by_reading_once(
+    server: ScriptedStore, part_etag: Callable[[bytes], str], etag: Callable[[list[bytes]], str]
+) -> None:
+    uploads, store = Uploads(server), store_at(server, CHECKS)
+    uploads.part_etag, uploads.etag = part_etag, etag
+    store.put_parts(a_put("a.mp4"), 6, cut(b"abcdef", 4))
+    assert uploads.steps[-2:] == ["read", "read"]
+    uploads.steps.clear()
+    store.put_parts(a_put("a.mp4"), 6, cut(b"abcdef", 4))
+    assert uploads.steps == WITHOUT_READING
 
 
 def test_an_upload_of_the_wrong_size_does_not_stay(server: ScriptedStore) -> None:

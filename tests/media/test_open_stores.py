@@ -15,7 +15,7 @@ from exporter.media.local_store import LocalStore
 from exporter.media.open_stores import open_destination, open_source
 from exporter.media.s3_address import address_of
 from exporter.media.s3_store import LEAST_PART_BYTES
-from exporter.media.store import Put, StoredObject
+from exporter.media.store import Acl, Put, StoredObject
 from exporter.media.store_probe import Abilities
 from tests.media.asking import NotedPace, no_waiting
 from tests.media.scripted_store import Asked, ScriptedStore, answer, error, scripted_store
@@ -39,6 +39,7 @@ class Bucket:
         self.refused_acls: set[str] = set()
         self.shows_acl = True
         self.keeps_acl = True
+        self.change_of_acl: Callable[[str, Asked], bytes] = self.change_acl
         self.keeps_headers = True
         self.checks_md5 = True
         self.etag = ""
@@ -50,7 +51,7 @@ class Bucket:
     def answer(self, asked: Asked) -> bytes:
         key, _, query = asked.path.partition("?")
         if asked.method == "PUT":
-            return self._put(key, asked)
+            return self.change_of_acl(key, asked) if query == "acl=" else self.put(key, asked)
         if asked.method == "DELETE":
             if self.deletion.startswith(b"HTTP/1.1 204"):
                 self.kept.pop(key, None)
@@ -59,18 +60,27 @@ class Bucket:
             return self.absent
         return self._acl(key) if query == "acl=" else self._get(key)
 
-    def _put(self, key: str, asked: Asked) -> bytes:
+    def change_acl(self, key: str, asked: Asked) -> bytes:
+        before, body = self.kept[key]
+        acl = {"x-amz-acl": asked.headers["x-amz-acl"]}
+        self.kept[key] = (replace(before, headers={**before.headers, **acl}), body)
+        return answer(200)
+
+    def put(self, key: str, asked: Asked) -> bytes:
         if asked.headers.get("x-amz-acl") in self.refused_acls:
             return error(400, "AccessControlListNotSupported")
         md5 = hashlib.md5(asked.body).digest()
-        if self.checks_md5 and asked.headers["content-md5"] != b64encode(md5).decode():
+        if self.checks_md5 and asked.headers.get("content-md5", "") not in ("", b64encode(md5).decode()):
             return error(400, "BadDigest")
         self.kept[key] = (asked, self.alter(asked.body))
         return answer(200, etag=self.etag or md5.hex())
 
     def _get(self, key: str) -> bytes:
         asked, body = self.kept[key]
-        told = {"content_type": asked.headers["content-type"], "cache_control": asked.headers["cache-control"]}
+        told = {
+            "content_type": asked.headers.get("content-type", ""),
+            "cache_control": asked.headers.get("cache-control", ""),
+        }
         told = told if self.keeps_headers else {"content_type": "application/octet-stream"}
         return answer(200, body, etag=self.etag or hashlib.md5(body).hexdigest(), **told)
 
@@ -140,7 +150,7 @@ def test_a_bucket_that_is_not_there_is_told_apart_from_objects_that_are_not(s3_s
 
 def test_a_store_that_keeps_everything_is_told_so(server: ScriptedStore, bucket: Bucket) -> None:
     abilities = abilities_at(server)
-    assert (abilities.takes_acl, abilities.checks.shows_acl) == (True, True)
+    assert (abilities.takes_acl, abilities.checks.shows_acl, abilities.checks.changes_acl) == (True, True, True)
     assert (abilities.checks.is_etag_md5, abilities.checks.refuses_wrong_md5) == (True, True)
     assert abilities.notes == (f"{address_of(settings_at(server)).name} takes ACLs and shows them",)
     assert bucket.kept == {}
@@ -173,6 +183,48 @@ def test_a_store_that_takes_acls_and_shows_none_gets_them(server: ScriptedStore,
     server.asked.clear()
     assert opened.store.acl_of("a") is None
     assert server.asked == []
+
+
+def lose_the_headers(bucket: Bucket, key: str, asked: Asked) -> bytes:
+    before, body = bucket.kept[key]
+    bucket.kept[key] = (replace(before, headers={"x-amz-acl": asked.headers["x-amz-acl"]}), body)
+    return answer(200)
+
+
+@pytest.mark.parametrize("acl", [AclChoice.AUTO, AclChoice.PRIVATE])
+@pytest.mark.parametrize("shows_acl", [True, False])
+@pytest.mark.parametrize(
+    "change",
+    [
+        Bucket.put,
+        lose_the_headers,
+        lambda *_: error(501, "NotImplemented"),
+        lambda *_: error(500, "InternalError"),
+    ],
+    ids=["takes it for an object without bytes", "loses the headers", "knows it not", "fails"],
+)
+def test_a_store_that_does_not_change_an_acl_and_nothing_else_is_not_asked_to(
+    server: ScriptedStore,
+    bucket: Bucket,
+    change: Callable[[Bucket, str, Asked], bytes],
+    shows_acl: bool,
+    acl: AclChoice,
+) -> None:
+    bucket.shows_acl = shows_acl
+    bucket.change_of_acl = lambda key, asked: change(bucket, key, asked)
+    opened = open_destination(settings_at(server, acl), NotedPace(), MEMORY_BYTES, no_waiting())
+    checks = opened.abilities.checks
+    assert (checks.shows_acl, checks.changes_acl) == (shows_acl, False)
+    assert "changes no ACL" in opened.abilities.notes[1]
+    assert bucket.kept == {}
+    server.asked.clear()
+    assert not opened.store.set_acl("a", Acl.PRIVATE)
+    assert server.asked == []
+
+
+def test_a_store_that_only_says_that_it_has_changed_an_acl_is_found_out(server: ScriptedStore, bucket: Bucket) -> None:
+    bucket.change_of_acl = lambda *_: answer(200)
+    assert not abilities_at(server).checks.changes_acl
 
 
 def test_an_acl_that_the_configuration_asks_for_and_the_store_refuses_stops_the_run(
@@ -235,6 +287,23 @@ def test_a_store_that_answers_403_for_what_is_not_there_is_told_of(
     bucket.absent = absent
     for notes in (abilities_at(server).notes, open_source(settings_at(server), NotedPace(), no_waiting()).notes):
         assert "give the access key the right to list the bucket" in notes[-1]
+
+
+@pytest.mark.parametrize("absent", [answer(404), error(404, "NoSuchKey")])
+def test_a_404_without_a_word_is_a_stores_where_it_has_been_seen_at_the_start(
+    server: ScriptedStore, bucket: Bucket, absent: bytes
+) -> None:
+    bucket.absent = absent
+    source = open_source(settings_at(server), NotedPace(), no_waiting()).store
+    destination = open_destination(settings_at(server), NotedPace(), MEMORY_BYTES, no_waiting()).store
+    is_bare = absent == answer(404)
+    bucket.absent = answer(404)
+    for ask in (source.head, destination.head, lambda key: source.get(key, 1, lambda _: None)):
+        if is_bare:
+            assert ask("a") is None
+        else:
+            with pytest.raises(StoreUnavailable, match="not how a store says that an object is not there"):
+                ask("a")
 
 
 def test_a_source_that_has_an_object_for_every_key_is_not_used(server: ScriptedStore) -> None:

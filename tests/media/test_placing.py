@@ -48,3 +48,18 @@ def test_who_may_read_is_what_was_asked_for_and_what_mastodon_hides_stays_hidden
     placing = Placing.chosen("", choice, store_takes_acl=store_takes_acl)
     assert placing.put(an_object(), None).acl == public
     assert placing.put(an_object(is_private=True), None).acl == private
+
+
+@pytest.mark.parametrize(
+    ("placing", "acls", "sends", "hides"),
+    [
+        (Placing(), "public-read private", True, True),
+        (Placing("", Acl.PRIVATE, Acl.PRIVATE), "private private", True, True),
+        (Placing("", None, None), "none none", False, False),
+    ],
+)
+def test_hidden_is_only_what_gets_an_acl_that_hides_it(placing: Placing, acls: str, sends: bool, hides: bool) -> None:
+    hidden, public = an_object(is_private=True), an_object()
+    assert (placing.acls, placing.sends_acls) == (acls, sends)
+    assert placing.hidden_key(hidden) == (hidden.key if hides else None)
+    assert placing.hidden_key(public) is None

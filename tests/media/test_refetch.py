@@ -1,4 +1,5 @@
 import time
+import tracemalloc
 from collections.abc import Container, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from exporter.media.copying import NotFetched
 from exporter.media.refetch import GIVEN_UP_AFTER, Refetch
 from exporter.media.remote_file import Asker
 from tests.end_to_end.programs_under_test import free_port
-from tests.media.remote_host import PNG, RemoteHost, remote_host
+from tests.media.remote_host import LARGE_BYTES, PNG, RemoteHost, remote_host
 
 LOOPBACK = AddressRule(frozenset({AddressKind.LOOPBACK}))
 LARGEST_BYTES = 10_000
@@ -127,3 +128,17 @@ def test_many_threads_may_ask_and_no_memory_stays_held(host: RemoteHost) -> None
             assert way.fetch(one, LARGEST_BYTES, held) == PNG
     with budget.hold() as held:
         held.grow_to(LARGEST_BYTES)
+
+
+def test_a_file_is_never_in_memory_twice(host: RemoteHost) -> None:
+    one = objects_of(replace(ATTACHMENT, remote_url=host.url("large.png")))[0]
+    with ByteBudget(LARGE_BYTES).hold() as held:
+        tracemalloc.start()
+        try:
+            file = refetch().fetch(one, LARGE_BYTES, held)
+            _, peak_bytes = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert isinstance(file, bytes)
+    assert len(file) == LARGE_BYTES
+    assert peak_bytes < LARGE_BYTES + 2 * 1024 * 1024

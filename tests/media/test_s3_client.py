@@ -35,6 +35,7 @@ def head(client: S3Client) -> object:
     return S3Store(client, Checks()).get("a.jpg", 1000, lambda _: None)
 
 
+ABSENT = error(404, "NoSuchKey")
 PASSING = [
     answer(500),
     error(500, "InternalError"),
@@ -50,6 +51,8 @@ PASSING = [
     b"HTTP/1.1 200 OK\r\n",
     b"garbage\r\n\r\n",
     Pause(b""),
+    answer(404),
+    answer(404, b"\r\n", server="envoy"),
     answer(404, b"<html>not found</html>"),
     answer(404, b"<html>" + b"x" * 100_000),
     error(404, "NoSuchTenant"),
@@ -84,7 +87,7 @@ FINAL = [
 @pytest.mark.parametrize("told", PASSING + THROTTLED)
 def test_what_may_pass_is_tried_again_until_it_has(server: ScriptedStore, told: bytes | Pause) -> None:
     client = client_of(server.endpoint, "media")
-    server.answer_in_turn(told, told, answer(404))
+    server.answer_in_turn(told, told, ABSENT)
     assert head(client) is None
     assert len(server.asked) == 3
     assert pace_of(client).turns == 3
@@ -111,7 +114,7 @@ def test_what_will_not_pass_is_refused_at_once_and_never_absent(server: Scripted
 
 
 def test_a_signature_that_may_have_been_altered_on_its_way_is_tried_again(server: ScriptedStore) -> None:
-    server.answer_in_turn(error(403, "SignatureDoesNotMatch"), answer(404))
+    server.answer_in_turn(error(403, "SignatureDoesNotMatch"), ABSENT)
     assert head(client_of(server.endpoint, "media")) is None
 
 
@@ -122,16 +125,40 @@ def test_a_wrong_key_is_found_out_soon(server: ScriptedStore) -> None:
     assert len(server.asked) == 3
 
 
-@pytest.mark.parametrize("told", [answer(404), error(404, "NoSuchKey"), answer(404, b"\r\n")])
+@pytest.mark.parametrize(
+    "told",
+    [ABSENT, answer(404, x_amz_request_id="1"), answer(404, X_Amz_Id_2="1"), answer(404, x_oss_request_id="1")],
+)
 def test_404_alone_means_that_an_object_is_not_there(server: ScriptedStore, told: bytes) -> None:
     server.answer_in_turn(told)
     assert head(client_of(server.endpoint, "media")) is None
 
 
+def test_404_without_a_word_means_it_where_the_store_is_known_for_that(server: ScriptedStore) -> None:
+    client = client_of(server.endpoint, "media")
+    client.is_absence_bare = True
+    server.answer_in_turn(answer(404, b"<html>not found</html>"), answer(404, b"\r\n"))
+    assert head(client) is None
+    assert len(server.asked) == 2
+
+
+def test_it_is_told_which_requests_may_be_done_although_no_answer_came(server: ScriptedStore) -> None:
+    lost: list[str] = []
+    server.answer_in_turn(b"", answer(500), answer(200))
+    request = S3Request("POST", "a.jpg")
+    client = client_of(server.endpoint, "media")
+    assert client.ask(request, lambda told: told.status, lambda: lost.append("sent")) == 500
+    assert lost == ["sent"]
+    nobody = client_of("http://127.0.0.1:1", "media", patience=no_waiting(attempts=2))
+    with pytest.raises(StoreUnavailable):
+        nobody.ask(request, lambda told: told.status, lambda: lost.append("never sent"))
+    assert lost == ["sent"]
+
+
 @pytest.mark.parametrize("told", THROTTLED)
 def test_all_threads_slow_down_when_one_is_throttled(server: ScriptedStore, told: bytes) -> None:
     client = client_of(server.endpoint, "media")
-    server.answer_in_turn(told, answer(404))
+    server.answer_in_turn(told, ABSENT)
     head(client)
     assert pace_of(client).slowed == [None]
 
@@ -139,7 +166,7 @@ def test_all_threads_slow_down_when_one_is_throttled(server: ScriptedStore, told
 @pytest.mark.parametrize("told", [one for one in PASSING if isinstance(one, bytes)])
 def test_nobody_slows_down_for_a_trouble_of_another_kind(server: ScriptedStore, told: bytes) -> None:
     client = client_of(server.endpoint, "media")
-    server.answer_in_turn(told, answer(404))
+    server.answer_in_turn(told, ABSENT)
     head(client)
     assert pace_of(client).slowed == []
 
@@ -266,7 +293,7 @@ def test_keys_that_cannot_be_renewed_now_are_asked_for_again(server: ScriptedSto
         return AccessKeys("key", "secret")
 
     address = client_of(server.endpoint, "media").address
-    server.answer_in_turn(answer(404))
+    server.answer_in_turn(ABSENT)
     assert head(S3Client(address, Signer(keys, "us-east-1"), NotedPace(), no_waiting())) is None
 
 

@@ -239,6 +239,9 @@ def test_what_somebody_else_has_put_in_its_place_meanwhile_stays(server: Scripte
 
 
 def test_a_head_alone_does_not_make_an_object_missing(server: ScriptedStore) -> None:
+    server.script = lambda _: answer(404, server="envoy")
+    with pytest.raises(StoreUnavailable, match="not how a store says that an object is not there"):
+        store_at(server).head("a")
     server.script = lambda asked: answer(404, b"" if asked.method == "HEAD" else b"<html>no backend</html>")
     with pytest.raises(StoreUnavailable, match="not how a store says that an object is not there"):
         store_at(server).head("a")
@@ -349,6 +352,11 @@ def test_a_store_that_changes_no_acl_by_itself_says_so_at_once(server: ScriptedS
     server.script = lambda _: refusal
     assert not store_at(server).set_acl("a", Acl.PRIVATE)
     assert len(server.asked) == 1
+
+
+def test_a_store_that_would_damage_an_object_is_not_asked_to_change_its_acl(server: ScriptedStore) -> None:
+    assert not store_at(server, Checks(changes_acl=False)).set_acl("a", Acl.PRIVATE)
+    assert server.asked == []
 
 
 def test_a_store_in_trouble_is_not_taken_for_one_that_changes_no_acl(server: ScriptedStore) -> None:

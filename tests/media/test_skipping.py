@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -8,10 +8,11 @@ from exporter.mastodon.attachments import Attachment, MediaClass, MediaObject, o
 from exporter.media.comparing import Comparing
 from exporter.media.placing import Placing
 from exporter.media.skipping import MARGIN_SECONDS, Check, KnownRanges, Open, Skipping
-from exporter.media.store import Listed
+from exporter.media.store import Acl, Listed, ObjectHead
 from tests.media.memory_store import MemoryStore
 
 READ_AT = 1_700_000_000.0
+HERE = Placing("new")
 LOCAL = Attachment(MediaClass.ACCOUNTS, 50, "avatar", "a.png", "image/png", size_bytes=5, updated_timestamp_seconds=1.0)
 REMOTE = replace(LOCAL, is_remote=True, domain="remote.example")
 
@@ -21,11 +22,11 @@ def original(attachment: Attachment) -> MediaObject:
 
 
 def known(*parts: str, after: int = 0, last: int = 100) -> Mapping[tuple[str, str], KnownRanges]:
-    return {("accounts", part): KnownRanges([IdRange(after, last, READ_AT)]) for part in parts}
+    return {("accounts", part): KnownRanges([IdRange(after, last, READ_AT, HERE.acls)]) for part in parts}
 
 
 def skipping(**settings: object) -> Skipping:
-    plain = Skipping(whole_key=Placing("new").key, troubles_of=lambda _keys: {})
+    plain = Skipping(placing=HERE, troubles_of=lambda _keys: {})
     return replace(plain, **settings)  # type: ignore[arg-type] # whatever a test sets
 
 
@@ -88,22 +89,59 @@ def test_a_row_that_changed_about_when_it_was_read_is_looked_at_anew(
     assert (found.check if found else None) == check
 
 
-def test_what_was_hidden_since_is_written_anew() -> None:
+def in_doubt(attachment: Attachment, check: Check = Check.SIZE, listed: Listed | None = None) -> Open:
+    return Open(original(attachment), check, listed, is_access_in_doubt=True, is_wrong=True)
+
+
+def test_who_may_read_what_was_hidden_since_is_put_right() -> None:
+    hidden = replace(LOCAL, is_private=True)
+    line = Listed(f"new/{original(hidden).key}", 5)
+    assert look(skipping(known=known("all")), hidden) == in_doubt(hidden)
+    assert look(skipping(asks_for_each=True, trusts_ledger=False), hidden) == in_doubt(hidden)
+    listed = skipping(listing=Listing({line.key: 5}), trusts_ledger=False)
+    assert look(listed, hidden) == in_doubt(hidden, listed=line)
+
+
+def test_what_was_hidden_and_written_since_is_compared_first() -> None:
     hidden = replace(LOCAL, is_private=True, updated_timestamp_seconds=READ_AT + 1)
-    for way in ({}, {"asks_for_each": True}, {"listing": Listing({f"new/{original(hidden).key}": 5})}):
-        found = look(skipping(known=known("all"), trusts_ledger=not way, **way), hidden)
-        assert found is not None
-        assert (found.check, found.is_wrong) == (Check.ACCESS, True)
+    assert look(skipping(known=known("all")), hidden) == in_doubt(hidden, Check.CONTENT)
+
+
+def test_who_may_read_what_was_written_under_other_acls_is_in_doubt() -> None:
+    for acls in (Placing("new", None, None).acls, "", Placing("new", Acl.PRIVATE, Acl.PRIVATE).acls):
+        ranges = {("accounts", "all"): KnownRanges([IdRange(0, 100, READ_AT, acls)])}
+        assert look(skipping(known=ranges)) == in_doubt(LOCAL)
+
+
+def test_the_latest_look_tells_under_which_acls_an_object_lies() -> None:
+    others = Placing("new", None, None).acls
+    older, newer = (
+        KnownRanges([IdRange(0, 100, READ_AT, others)]),
+        KnownRanges([IdRange(0, 100, READ_AT + 1, HERE.acls)]),
+    )
+    assert look(skipping(known={("accounts", "all"): older, ("accounts", "local"): newer})) is None
+    assert look(skipping(known={("accounts", "all"): newer, ("accounts", "local"): older})) is None
+    older = KnownRanges([IdRange(0, 100, READ_AT, HERE.acls)])
+    newer = KnownRanges([IdRange(0, 100, READ_AT + 1, others)])
+    assert look(skipping(known={("accounts", "all"): older, ("accounts", "local"): newer})) == in_doubt(LOCAL)
+
+
+def test_where_no_acls_are_sent_it_is_no_question_who_may_read() -> None:
+    hidden, none = replace(LOCAL, is_private=True), Placing("new", None, None)
+    line = f"new/{original(hidden).key}"
+    assert look(skipping(placing=none, known=known("all")), hidden) is None
+    assert look(skipping(placing=none, listing=Listing({line: 5}), trusts_ledger=False), hidden) is None
 
 
 @pytest.mark.parametrize("result", [MediaResult.MISSING, MediaResult.FAILED, REOPENED])
 def test_what_is_in_trouble_is_tried_again(result: str) -> None:
     one = original(LOCAL)
     trouble = Trouble("accounts", 50, one.key, result)
-    way = skipping(known=known("all"), troubles_of=lambda keys: dict.fromkeys(keys, trouble))
-    found = way.look([one])
-    assert found.open == (Open(one),)
-    assert found.in_trouble == {one.key: trouble}
+    listed = Listing({f"new/{one.key}": 5})
+    for way in ({"known": known("all")}, {"listing": listed}, {"listing": listed, "trusts_ledger": False}):
+        found = skipping(troubles_of=lambda keys: dict.fromkeys(keys, trouble), **way).look([one])
+        assert found.open == (Open(one),)
+        assert found.in_trouble == {one.key: trouble}
 
 
 def test_what_was_found_wrong_is_written_even_where_its_size_is_right() -> None:
@@ -161,23 +199,31 @@ def test_a_listing_that_was_asked_for_is_believed_rather_than_the_ledger() -> No
     assert look(way) == Open(original(LOCAL))
 
 
-def test_what_is_hidden_is_believed_to_be_only_where_this_program_has_put_it() -> None:
+@pytest.mark.parametrize("hidden_of", [frozenset, lambda _keys: frozenset()])
+@pytest.mark.parametrize("trusts_ledger", [True, False])
+def test_what_is_hidden_is_believed_to_be_only_where_the_ledger_knows_the_row(
+    hidden_of: Callable[[Sequence[str]], frozenset[str]], trusts_ledger: bool
+) -> None:
     hidden = replace(LOCAL, is_private=True)
     line = Listed(f"new/{original(hidden).key}", 5)
-    listing = Listing({line.key: 5})
-    way = skipping(listing=listing, trusts_ledger=False)
-    assert look(way, hidden) == Open(original(hidden), Check.ACCESS, line, is_wrong=True)
-    assert look(replace(way, hidden_of=frozenset), hidden) is None
-    assert look(skipping(asks_for_each=True), hidden) == Open(original(hidden), Check.ACCESS, is_wrong=True)
+    way = skipping(trusts_ledger=trusts_ledger, hidden_of=hidden_of)
+    assert look(replace(way, listing=Listing({line.key: 5})), hidden) == in_doubt(hidden, listed=line)
+    assert look(replace(way, asks_for_each=True), hidden) == in_doubt(hidden)
     assert look(skipping(known=known("all"), hidden_of=frozenset), hidden) is None
+
+
+def test_what_others_may_have_made_private_is_believed_to_be_public() -> None:
+    line = f"new/{original(LOCAL).key}"
+    assert look(skipping(listing=Listing({line: 5}), trusts_ledger=False)) is None
 
 
 def test_what_is_hidden_no_more_is_to_be_seen() -> None:
     line = Listed(f"new/{original(LOCAL).key}", 5)
-    for way in ({}, {"asks_for_each": True, "trusts_ledger": False}, {"listing": Listing({line.key: 5})}):
-        found = look(skipping(known=known("all"), hidden_of=frozenset, **way))
-        assert found is not None
-        assert (found.check, found.is_wrong) == (Check.ACCESS, True)
+    way = skipping(known=known("all"), hidden_of=frozenset)
+    assert look(way) == in_doubt(LOCAL)
+    assert look(replace(way, asks_for_each=True, trusts_ledger=False)) == in_doubt(LOCAL)
+    listed = replace(way, listing=Listing({line.key: 5}), trusts_ledger=False)
+    assert look(listed) == in_doubt(LOCAL, listed=line)
 
 
 def test_what_is_known_to_be_wrong_is_written_whatever_became_of_it_since() -> None:
@@ -202,8 +248,11 @@ class Sides:
         self.object = original(attachment)
 
     def is_there(self, check: Check, listed: Listed | None = None) -> bool:
+        return self.found(check, listed) is not None
+
+    def found(self, check: Check, listed: Listed | None = None) -> ObjectHead | None:
         comparing = Comparing(self.source, self.destination, "old", Placing("new"))
-        return comparing.is_there(Open(self.object, check, listed))
+        return comparing.found(Open(self.object, check, listed))
 
 
 @pytest.mark.parametrize("check", list(Check))
@@ -245,5 +294,5 @@ def test_the_source_decides_where_the_database_cannot(
 def test_what_was_listed_is_not_asked_for() -> None:
     sides = Sides()
     sides.source.keep(f"old/{sides.object.key}", b"1234")
-    assert sides.is_there(Check.SIZE, Listed(f"new/{sides.object.key}", 4))
+    assert sides.found(Check.SIZE, Listed(f"new/{sides.object.key}", 4, "x")) == ObjectHead(4, "x")
     assert sides.destination.asked == []

@@ -14,8 +14,9 @@ from exporter.ledger import REOPENED, Asked, JobState, MediaRecord, RangeResult,
 from exporter.media.copying import Outcome
 from exporter.media.failure_streak import PATIENCE_OBJECTS
 from exporter.media.mover import Mover
+from exporter.media.placing import Placing
 from exporter.media.skipping import Open, SkipBy
-from exporter.media.store import Acl
+from exporter.media.store import Acl, Put
 from exporter.media.sync import PAGES_AHEAD, CutShort, Watcher
 from tests.media.sync_world import DESTINATION, SCOPE, Broken, SyncWorld
 
@@ -102,6 +103,113 @@ def test_who_is_suspended_is_hidden_and_seen_again_once_that_is_over(
         assert {world.destination.kept[one.key].put.acl for one in world.objects()[:10]} == {acl}
         world.run(skip_by=skip_by)
         assert world.counts() == {"present": 200}
+
+
+@pytest.mark.parametrize("skip_by", [None, *SkipBy])
+def test_what_loses_its_bytes_with_a_change_of_its_acl_is_copied_again_or_missing(
+    world: SyncWorld, skip_by: SkipBy | None
+) -> None:
+    world.run()
+    world.destination.damages_on_acl = True
+    world.rows[0] = replace(world.rows[0], is_private=True)
+    lost, *_ = world.objects()
+    del world.source.kept[lost.key]
+    world.run(skip_by=skip_by)
+    assert world.counts() == {"present": 198, "copied": 1, "missing": 1}
+    for again in (None, *SkipBy):
+        world.run(skip_by=again)
+        assert world.counts() == {"present": 199, "missing": 1}
+
+
+@pytest.mark.parametrize("skip_by", [None, SkipBy.LEDGER])
+def test_a_row_that_got_another_file_while_it_was_hidden_gets_both(world: SyncWorld, skip_by: SkipBy | None) -> None:
+    world.run()
+    world.now += 100_000
+    world.rows[0] = replace(world.rows[0], is_private=True, updated_timestamp_seconds=world.now)
+    changed, *_ = world.objects()
+    world.source.keep(changed.key, b"other")
+    world.run(skip_by=skip_by)
+    assert {world.destination.kept[one.key].put.acl for one in world.objects()[:2]} == {Acl.PRIVATE}
+    assert world.is_complete()
+
+
+NO_ACLS = Placing("", None, None)
+
+
+@pytest.mark.parametrize("skip_by", [None, *SkipBy])
+def test_what_was_written_without_acls_gets_them_once_they_are_sent(world: SyncWorld, skip_by: SkipBy | None) -> None:
+    world.rows[0] = replace(world.rows[0], is_private=True)
+    world.placing = NO_ACLS
+    world.run()
+    world.placing = Placing()
+    world.run(skip_by=skip_by)
+    assert world.counts() == {"present": 200}
+    acls = [world.destination.kept[one.key].put.acl for one in world.objects()]
+    assert acls == [Acl.PRIVATE] * 2 + [Acl.PUBLIC_READ] * 198
+    world.destination.asked.clear()
+    world.run()
+    assert world.destination.verbs("ACL", "SET ACL", "HEAD") == []
+
+
+def test_a_run_under_other_acls_that_is_cut_short_leaves_the_rest_in_doubt(world: SyncWorld) -> None:
+    world.placing = NO_ACLS
+    world.run()
+    world.placing = Placing()
+
+    def check() -> None:
+        if world.destination.verbs("SET ACL"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        world.run(Watcher(check))
+    world.run()
+    assert {one.put.acl for one in world.destination.kept.values()} == {Acl.PUBLIC_READ}
+    world.destination.asked.clear()
+    world.run()
+    assert world.destination.verbs("ACL", "SET ACL", "HEAD") == []
+
+
+def test_a_run_that_is_carried_on_under_other_acls_looks_again_at_what_it_has_done(world: SyncWorld) -> None:
+    world.count = 600
+    world.__post_init__()
+    world.placing = NO_ACLS
+    cut_short(world)
+    world.placing = Placing()
+    world.run()
+    assert {one.put.acl for one in world.destination.kept.values()} == {Acl.PUBLIC_READ}
+    assert sum(world.counts().values()) == 1200
+    world.destination.asked.clear()
+    world.run()
+    assert world.destination.verbs("ACL", "SET ACL", "HEAD") == []
+
+
+@pytest.mark.parametrize("skip_by", [SkipBy.LIST, SkipBy.HEAD])
+def test_what_others_have_made_public_since_is_hidden_again(world: SyncWorld, skip_by: SkipBy) -> None:
+    world.rows[0] = replace(world.rows[0], is_private=True)
+    world.run()
+    hidden, *_ = world.objects()
+    world.destination.set_acl(hidden.key, Acl.PUBLIC_READ)
+    world.run(skip_by=skip_by)
+    assert world.destination.kept[hidden.key].put.acl is Acl.PRIVATE
+
+
+@pytest.mark.parametrize("skip_by", [None, *SkipBy])
+def test_what_a_failure_has_left_is_written_again(world: SyncWorld, skip_by: SkipBy | None) -> None:
+    failing, *_ = world.objects()
+    real = world.destination.put
+
+    def put(put: Put, body: bytes, md5: bytes | None = None) -> None:
+        real(put, bytes(len(body)) if put.key == failing.key else body, md5)
+        if put.key == failing.key:
+            raise StoreUnavailable("it holds other bytes")
+
+    world.destination.put = put  # type: ignore[method-assign] # one that keeps wrong bytes
+    world.run()
+    assert world.counts() == {"copied": 199, "failed": 1}
+    world.destination.put = real  # type: ignore[method-assign] # the right one
+    world.run(skip_by=skip_by)
+    assert world.counts() == {"present": 199, "copied": 1}
+    assert world.is_complete()
 
 
 def test_what_should_be_seen_and_is_gone_at_the_source_is_told_until_it_is_back(world: SyncWorld) -> None:
