@@ -210,6 +210,8 @@ class Exporter:
     went_back: list[str] = field(default_factory=list)
     scrapes: int = 0
     kills: Counter[str] = field(default_factory=Counter)
+    # Two scrapes at once could be compared in another order than that in which they were answered.
+    one_at_a_time: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def start(self) -> None:
         arguments = command("serve", "-c", str(self.config), "--listen", f"127.0.0.1:{self.port}")
@@ -243,6 +245,10 @@ class Exporter:
 
     def scrape(self) -> dict[str, float]:
         """Return the series of access logs; remember each counter that is lower than it was."""
+        with self.one_at_a_time:
+            return self._scrape()
+
+    def _scrape(self) -> dict[str, float]:
         try:
             text = requests.get(f"http://127.0.0.1:{self.port}/metrics", timeout=10).text
         except requests.RequestException:
