@@ -154,7 +154,9 @@ def test_a_file_is_known_again_under_its_new_name_and_compressed(log: Path) -> N
     mark = mark_of(log)
     log.rename(log.with_name("access.log.1"))
     assert is_known(generations(log)[0], [mark])
-    log.with_name("access.log.1.gz").write_bytes(gzip.compress(TEXT))
+    compressed = log.with_name("access.log.1.gz")
+    compressed.write_bytes(gzip.compress(TEXT))
+    os.utime(compressed, ns=(mark.modified_ns, mark.modified_ns))  # as gzip does
     log.with_name("access.log.1").unlink()
     assert is_known(generations(log)[0], [mark])
     assert not is_known(generations(log)[0], [Mark(mark.inode, mark.modified_ns)])
