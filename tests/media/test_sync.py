@@ -152,6 +152,8 @@ def test_what_was_written_without_acls_gets_them_once_they_are_sent(world: SyncW
 
 
 def test_a_run_under_other_acls_that_is_cut_short_leaves_the_rest_in_doubt(world: SyncWorld) -> None:
+    world.count = 600  # so that it is not over before anybody has looked whether it is to end
+    world.__post_init__()
     world.placing = NO_ACLS
     world.run()
     world.placing = Placing()
